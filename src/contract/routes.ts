@@ -1,0 +1,9 @@
+/** Every call of the API. */
+import { hostRoutes } from './routes/host.ts';
+import { peopleRoutes } from './routes/people.ts';
+import { serverRoutes } from './routes/servers.ts';
+
+export const routes = { ...hostRoutes, ...serverRoutes, ...peopleRoutes } as const;
+
+export type Routes = typeof routes;
+export type RouteName = keyof Routes;

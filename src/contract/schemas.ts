@@ -1,0 +1,299 @@
+/**
+ * The shapes on the wire. Sizes are bytes, times ISO 8601 in UTC, absent things null. Names carry `Schema` as values; the types drop it.
+ * Text fields are bounded here; what they may say is parsed by `core/`.
+ */
+import { Type, type Static, type TSchema } from 'typebox';
+
+const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const text = (maxLength: number, description?: string) => Type.String({ maxLength, ...(description === undefined ? {} : { description }) });
+const time = () => Type.String({ description: 'ISO 8601, UTC' });
+const bytes = () => Type.Integer({ minimum: 0, description: 'bytes' });
+const literals = <const T extends readonly string[]>(...values: T) => Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+
+export const RightSchema = literals('none', 'list', 'read', 'write', 'control', 'all');
+export const RoleSchema = literals('user', 'staff', 'administrator');
+export const StatusSchema = literals('creating', 'running', 'stopped', 'starting', 'stopping', 'paused', 'dropping', 'failed', 'unknown');
+
+export const ProblemSchema = Type.Object(
+  {
+    error: Type.Object({
+      code: Type.String({ description: 'stable code of the catalogue' }),
+      message: Type.String({ description: 'one plain sentence: what was asked, what was found, what to do' }),
+      details: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number(), Type.Boolean()]))),
+    }),
+  },
+  { $id: 'Problem' },
+);
+
+export const PublicPortSchema = Type.Object({
+  block: Type.String({ description: 'name of the port block: ssh, www, usr' }),
+  protocol: literals('tcp', 'udp'),
+  publicPort: Type.Integer(),
+  privatePort: Type.Integer(),
+});
+
+export const ServerSchema = Type.Object(
+  {
+    id: Type.Integer(),
+    generation: Type.String({ description: 'UUID of this lease of the ID' }),
+    owner: Type.String(),
+    admin: Type.String({ description: 'first user inside' }),
+    name: nullable(Type.String()),
+    system: Type.String(),
+    type: Type.String(),
+    diskBytes: bytes(),
+    memoryBytes: bytes(),
+    cpus: Type.Integer(),
+    address: Type.String({ description: 'private IPv4 address' }),
+    ports: Type.Array(PublicPortSchema),
+    status: StatusSchema,
+    problem: nullable(Type.String({ description: 'plain reason when the status is failed' })),
+    notes: Type.String(),
+    createdAt: time(),
+    right: RightSchema,
+  },
+  { $id: 'Server' },
+);
+
+export const UsageSchema = Type.Object(
+  {
+    memoryBytes: bytes(),
+    diskBytes: nullable(bytes()),
+    cpuSeconds: Type.Number(),
+    processes: Type.Integer(),
+    receivedBytes: bytes(),
+    sentBytes: bytes(),
+  },
+  { $id: 'Usage' },
+);
+
+export const WayInSchema = Type.Object({
+  kind: literals('ssh', 'www', 'usr', 'other'),
+  text: Type.String({ description: 'a command or URL to copy: ssh -p 2123 jbond007@host' }),
+});
+
+export const ServerDetailSchema = Type.Object(
+  {
+    server: ServerSchema,
+    waysIn: Type.Array(WayInSchema),
+    hostKey: nullable(Type.String({ description: 'the OpenSSH public host key' })),
+    hostKeyFingerprint: nullable(Type.String()),
+    gatewayKey: Type.Boolean({ description: "whether the gateway's own key was put into the admin's authorized_keys" }),
+    usage: nullable(UsageSchema),
+  },
+  { $id: 'ServerDetail' },
+);
+
+export const CreateServersSchema = Type.Object(
+  {
+    id: Type.Optional(Type.Integer({ description: 'without it the lowest free one' })),
+    count: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+    system: Type.Optional(text(40)),
+    type: Type.Optional(text(40)),
+    diskBytes: Type.Optional(Type.Integer()),
+    memoryBytes: Type.Optional(Type.Integer()),
+    cpus: Type.Optional(Type.Integer()),
+    owner: Type.Optional(text(64, 'only for administrators; default: who asks')),
+    admin: Type.Optional(text(64, "the first user inside; default: the owner's name")),
+    name: Type.Optional(text(64)),
+    notes: Type.Optional(text(500)),
+    keys: Type.Optional(Type.Array(text(20_000), { maxItems: 50, description: "public keys beside the owner's own" })),
+    start: Type.Optional(Type.Boolean()),
+  },
+  { $id: 'CreateServers', additionalProperties: false },
+);
+
+export const ChangeServerSchema = Type.Object(
+  {
+    notes: Type.Optional(text(500)),
+    name: Type.Optional(nullable(text(64))),
+    diskBytes: Type.Optional(Type.Integer()),
+    memoryBytes: Type.Optional(Type.Integer()),
+    cpus: Type.Optional(Type.Integer()),
+  },
+  { $id: 'ChangeServer', additionalProperties: false },
+);
+
+export const OperationSchema = Type.Object(
+  {
+    id: Type.String(),
+    kind: Type.String({ description: 'create, start, stop, kill, restart, drop, set, image-build, image-import, ...' }),
+    person: nullable(Type.String()),
+    serverId: nullable(Type.Integer()),
+    generation: nullable(Type.String()),
+    subject: Type.String({ description: 'what it is about, in words: server 123; image debian12/web' }),
+    state: literals('pending', 'running', 'done', 'failed', 'cancelled'),
+    step: Type.String({ description: 'what is being done now, in words' }),
+    fraction: Type.Number({ minimum: 0, maximum: 1 }),
+    error: nullable(Type.Object({ code: Type.String(), message: Type.String() })),
+    createdAt: time(),
+    endedAt: nullable(time()),
+  },
+  { $id: 'Operation' },
+);
+
+export const OneTimePasswordSchema = Type.Object({
+  id: Type.Integer(),
+  user: Type.String(),
+  password: Type.String({ description: 'shown once, kept nowhere; must be changed at the first login' }),
+});
+
+export const CreatedServersSchema = Type.Object(
+  {
+    servers: Type.Array(ServerSchema),
+    operations: Type.Array(OperationSchema),
+    passwords: Type.Array(OneTimePasswordSchema, { description: 'empty when an idempotency key was seen before' }),
+  },
+  { $id: 'CreatedServers' },
+);
+
+export const QuotaSchema = Type.Object({
+  servers: nullable(Type.Integer({ minimum: 0 })),
+  cpus: nullable(Type.Integer({ minimum: 0 })),
+  memoryBytes: nullable(Type.Integer({ minimum: 0 })),
+  diskBytes: nullable(Type.Integer({ minimum: 0 })),
+});
+
+export const PersonSchema = Type.Object(
+  {
+    name: Type.String(),
+    role: RoleSchema,
+    canCreate: Type.Boolean(),
+    disabled: Type.Boolean(),
+    passwordMustChange: Type.Boolean(),
+    quota: Type.Object(QuotaSchema.properties, { description: 'null: the default of the configuration' }),
+    used: Type.Object({ servers: Type.Integer(), cpus: Type.Integer(), memoryBytes: bytes(), diskBytes: bytes() }),
+    groups: Type.Array(Type.String()),
+    createdAt: time(),
+  },
+  { $id: 'Person' },
+);
+
+export const KeySchema = Type.Object(
+  { fingerprint: Type.String(), algorithm: Type.String(), comment: Type.String(), publicKey: Type.String(), addedAt: time() },
+  { $id: 'Key' },
+);
+
+export const TokenSchema = Type.Object(
+  {
+    id: Type.String(),
+    person: Type.String(),
+    label: Type.String(),
+    createdAt: time(),
+    expiresAt: time(),
+    lastUsedAt: nullable(time()),
+    current: Type.Boolean(),
+  },
+  { $id: 'Token' },
+);
+
+export const GroupSchema = Type.Object(
+  {
+    name: Type.String(),
+    description: Type.String(),
+    members: Type.Array(Type.Object({ person: Type.String(), isLeader: Type.Boolean() })),
+  },
+  { $id: 'Group' },
+);
+
+export const GrantSubjectSchema = Type.Object({ kind: literals('person', 'group'), name: text(64) });
+export const GrantTargetSchema = Type.Union([
+  Type.Object({ kind: Type.Literal('server'), id: Type.Integer() }),
+  Type.Object({ kind: Type.Literal('group'), name: text(64) }),
+  Type.Object({ kind: Type.Literal('all') }),
+]);
+
+export const GrantSchema = Type.Object(
+  {
+    id: Type.String(),
+    subject: GrantSubjectSchema,
+    target: GrantTargetSchema,
+    right: RightSchema,
+    grantedBy: Type.String(),
+    expiresAt: nullable(time()),
+  },
+  { $id: 'Grant' },
+);
+
+export const ImageSchema = Type.Object(
+  {
+    reference: Type.String({ description: 'system/type' }),
+    system: Type.String(),
+    type: Type.String(),
+    fingerprint: Type.String(),
+    sizeBytes: bytes(),
+    createdAt: time(),
+    origin: literals('built', 'imported'),
+    isCurrent: Type.Boolean({ description: 'false: the recipe has changed since it was built' }),
+  },
+  { $id: 'Image' },
+);
+
+export const FindingSchema = Type.Object(
+  {
+    id: Type.String({ description: 'code and subject, stable while the finding stands: instance-unknown:s7-0a1b2c3d' }),
+    code: Type.String(),
+    severity: literals('info', 'warning', 'error'),
+    subject: Type.String(),
+    found: Type.String({ description: 'plain sentence: what is so' }),
+    remedy: Type.String({ description: 'plain sentence: what to do' }),
+    actions: Type.Array(literals('mend', 'adopt', 'discard')),
+  },
+  { $id: 'Finding' },
+);
+
+export const PlanSchema = Type.Object(
+  {
+    network: Type.String(),
+    host: Type.String(),
+    firstId: Type.Integer(),
+    lastId: Type.Integer(),
+    publicHost: Type.String({ description: 'the name or address people use' }),
+    blocks: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        protocols: Type.Array(literals('tcp', 'udp')),
+        privatePort: Type.Integer(),
+        base: Type.Integer(),
+        stride: Type.Integer(),
+        offset: Type.Integer(),
+        rule: Type.String({ description: 'in words: 2000 + ID' }),
+      }),
+    ),
+  },
+  { $id: 'Plan' },
+);
+
+export const AuditLineSchema = Type.Object(
+  {
+    at: time(),
+    person: nullable(Type.String()),
+    via: Type.String(),
+    from: nullable(Type.String()),
+    deed: Type.String(),
+    serverId: nullable(Type.Integer()),
+    generation: nullable(Type.String()),
+    allowed: Type.Boolean(),
+    detail: Type.String(),
+  },
+  { $id: 'AuditLine' },
+);
+
+export type Right = Static<typeof RightSchema>;
+export type Problem = Static<typeof ProblemSchema>;
+export type ServerView = Static<typeof ServerSchema>;
+export type ServerDetail = Static<typeof ServerDetailSchema>;
+export type UsageView = Static<typeof UsageSchema>;
+export type CreateServers = Static<typeof CreateServersSchema>;
+export type ChangeServer = Static<typeof ChangeServerSchema>;
+export type CreatedServers = Static<typeof CreatedServersSchema>;
+export type OperationView = Static<typeof OperationSchema>;
+export type PersonView = Static<typeof PersonSchema>;
+export type KeyView = Static<typeof KeySchema>;
+export type TokenView = Static<typeof TokenSchema>;
+export type GroupView = Static<typeof GroupSchema>;
+export type GrantView = Static<typeof GrantSchema>;
+export type ImageView = Static<typeof ImageSchema>;
+export type FindingView = Static<typeof FindingSchema>;
+export type PlanView = Static<typeof PlanSchema>;
+export type AuditLineView = Static<typeof AuditLineSchema>;
