@@ -50,6 +50,8 @@ export const errorCatalogue = {
   'quota-reached': limit,
   'no-free-id': limit,
   'pool-full': { httpStatus: 507, exitCode: 6 },
+  'store-full': { httpStatus: 507, exitCode: 7 },
+  'store-failed': { httpStatus: 500, exitCode: 7 },
   'engine-unavailable': unable,
   'engine-failed': { httpStatus: 500, exitCode: 7 },
   'image-broken': { httpStatus: 500, exitCode: 7 },
