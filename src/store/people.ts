@@ -11,14 +11,16 @@ export interface Quota {
   readonly diskBytes: number;
 }
 
+/** One person's own; what is undefined is the configuration's default. */
+export type PersonQuota = { readonly [K in keyof Quota]: number | undefined };
+
 export interface Person {
   readonly name: PersonName;
   readonly role: Role;
   readonly hasPassword: boolean;
   readonly passwordMustChange: boolean;
   readonly canCreate: boolean;
-  /** Undefined: the configuration's default. */
-  readonly quota: Quota | undefined;
+  readonly quota: PersonQuota;
   readonly disabled: boolean;
   readonly createdMs: number;
 }
@@ -30,14 +32,14 @@ export interface NewPerson {
   readonly passwordHash: Secret | undefined;
   readonly passwordMustChange: boolean;
   readonly canCreate: boolean;
-  readonly quota: Quota | undefined;
+  readonly quota: PersonQuota;
 }
 
-/** A field left out stays as it is; `quota: 'default'` goes back to the configuration's default. */
+/** A field left out stays as it is; within `quota` too, where null goes back to the configuration's default. */
 export interface PersonChange {
   readonly role?: Role;
   readonly canCreate?: boolean;
-  readonly quota?: Quota | 'default';
+  readonly quota?: { readonly [K in keyof Quota]?: number | null };
   readonly disabled?: boolean;
 }
 

@@ -29,6 +29,8 @@ export interface Operation {
   /** Who it belongs to; undefined: root. */
   readonly person: PersonName | undefined;
   readonly server: { readonly id: ServerId; readonly generation: Generation } | undefined;
+  /** What it is about, in words: `server 123`, `image debian12/web`. */
+  readonly subject: string;
   readonly state: OperationState;
   /** What it is at now, in words. */
   readonly step: string;
@@ -43,7 +45,7 @@ export interface Operation {
   readonly endedMs: number | undefined;
 }
 
-export type NewOperation = Pick<Operation, 'kind' | 'person' | 'server' | 'params'>;
+export type NewOperation = Pick<Operation, 'kind' | 'person' | 'server' | 'subject' | 'params'>;
 
 export type OperationOutcome =
   | { readonly state: 'done'; readonly result: Json }
