@@ -39,7 +39,10 @@ export interface Client {
 export function makeClient(options: ClientOptions): Client {
   return {
     async call<R extends RouteName>(name: R, ...args: Args<R>): Promise<Output<Routes[R]>> {
-      const [input = {}, { signal, idempotencyKey } = {}] = args as [{ readonly body?: unknown }?, CallOptions?];
+      const [input = {}, { signal, idempotencyKey } = {}] = args as [
+        { readonly params?: unknown; readonly query?: unknown; readonly body?: unknown }?,
+        CallOptions?,
+      ];
       const route = routes[name];
       const authorization = options.authorization?.();
       const response = await options.fetch(`${options.baseUrl}${apiPrefix}${pathOf(route, input)}`, {
