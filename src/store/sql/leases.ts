@@ -1,0 +1,158 @@
+/** Leases: the one place that gives out IDs and takes them back. */
+import { fault } from '../../core/errors.ts';
+import type { Generation } from '../../core/ids.ts';
+import type { Operation } from '../records.ts';
+import type { Lease, Leases, Taken, TakeRequest } from '../servers.ts';
+import { onViolation } from '../violation.ts';
+import { appendAudit } from './audit.ts';
+import { findIdempotency, keyReused, putIdempotency } from './idempotency.ts';
+import { amountOf, checkCapacity, checkQuota, usedBy } from './limits.ts';
+import { addOperation, toOperation } from './operations.ts';
+import { noSuchPerson } from './people.ts';
+import type { Database } from './schema.ts';
+import { goneServer, nameTaken, requireServer, toServer } from './servers.ts';
+import { inTransaction, type Context } from './transaction.ts';
+
+/** What this key made before, or undefined when it is new. */
+async function replay(db: Database, request: TakeRequest, nowMs: number): Promise<readonly Operation[] | undefined> {
+  const { idempotency, origin } = request;
+  if (idempotency === undefined) return undefined;
+  const before = await findIdempotency(db, origin.person, idempotency.key, nowMs);
+  if (before === undefined) return undefined;
+  if (before.requestHash !== idempotency.requestHash) throw keyReused(idempotency.key);
+  const rows = await db.selectFrom('operations').selectAll().where('id', 'in', before.operationIds).orderBy('number').execute();
+  return rows.map(toOperation);
+}
+
+/** The IDs to give, lowest first. */
+async function chooseIds(db: Database, { count, wantedId, idRange, unusable }: TakeRequest): Promise<readonly number[]> {
+  const { first, last } = idRange;
+  if (wantedId !== undefined && (wantedId < first || wantedId > last)) {
+    throw fault('bad-id', `there is no ID ${wantedId} here: IDs go from ${first} to ${last}`);
+  }
+  const from = wantedId ?? first;
+  const rows = await db.selectFrom('servers').select('id').where('id', '>=', from).where('id', '<=', last).execute();
+  const taken = new Set(rows.map((row) => row.id));
+  if (wantedId !== undefined && count === 1) {
+    if (taken.has(wantedId))
+      throw fault('id-taken', `the ID ${wantedId} is taken: choose another, or leave it out to get the lowest free one`);
+    if (unusable.has(wantedId)) {
+      throw fault(
+        'id-unusable',
+        `the ID ${wantedId} cannot be used: something else on this host holds one of its ports (see "myserver plan check")`,
+      );
+    }
+  }
+  const ids: number[] = [];
+  for (let id = from; id <= last && ids.length < count; id += 1) if (!taken.has(id) && !unusable.has(id)) ids.push(id);
+  if (ids.length < count) {
+    throw fault(
+      'no-free-id',
+      `${count === 1 ? 'a server was' : `${count} servers were`} asked for, but only ${ids.length} of the IDs ${from} to ${last} are free: drop a server, or ask an administrator for a larger plan`,
+    );
+  }
+  return ids;
+}
+
+async function insertServer(context: Context, request: TakeRequest, id: number): Promise<Lease> {
+  const { db, clock, newId } = context;
+  const { limits, origin } = request;
+  const row = {
+    id,
+    generation: newId(),
+    owner: request.owner,
+    admin: request.admin,
+    name: request.name ?? null,
+    system: request.system,
+    type: request.type,
+    memory_bytes: limits.memoryBytes,
+    cpus: limits.cpus,
+    disk_bytes: limits.diskBytes,
+    notes: request.notes,
+    wanted: 'creating',
+    problem: null,
+    gateway_key: 0,
+    image_fingerprint: request.imageFingerprint ?? null,
+    created_ms: clock.now(),
+  } as const;
+  const insert = () => db.insertInto('servers').values(row).execute();
+  // Only where several programs share one database: the constraint speaks when another took the ID since it was chosen.
+  await onViolation('unique', () => fault('id-taken', `the ID ${id} was taken at this very moment: try again`), insert);
+  const server = toServer(row);
+  const lease = { id: server.id, generation: server.generation };
+  const operation = await addOperation(context, {
+    kind: 'create',
+    person: origin.person,
+    server: lease,
+    subject: `server ${id}`,
+    params: request.params,
+  });
+  const detail = `${request.system} ${request.type} for ${request.owner}`;
+  await appendAudit(context, { ...origin, deed: 'create', server: lease, allowed: true, detail });
+  return { server, operation };
+}
+
+async function take(context: Context, request: TakeRequest): Promise<Taken> {
+  const { db, clock } = context;
+  const { count, name, owner, origin, idempotency } = request;
+  if (!Number.isSafeInteger(count) || count < 1)
+    throw fault('bad-request', `the number of servers to create must be 1 or more, not ${count}`);
+  if (name !== undefined && count > 1) {
+    throw fault('bad-request', `${count} servers cannot all be named ${name}: leave the name out, or create them one by one`);
+  }
+  const operations = await replay(db, request, clock.now());
+  if (operations !== undefined) return { kind: 'replayed', operations };
+  if ((await db.selectFrom('people').select('name').where('name', '=', owner).executeTakeFirst()) === undefined) throw noSuchPerson(owner);
+  const ids = await chooseIds(db, request);
+  if (name !== undefined && (await db.selectFrom('servers').select('id').where('name', '=', name).executeTakeFirst()) !== undefined) {
+    throw nameTaken(name);
+  }
+  const asked = amountOf(request.limits, count);
+  await checkQuota(db, owner, asked, request.quota);
+  await checkCapacity(db, asked, request.capacity);
+  const leases: Lease[] = [];
+  for (const id of ids) leases.push(await insertServer(context, request, id));
+  if (idempotency !== undefined) {
+    const operationIds = leases.map((lease) => lease.operation.id);
+    await putIdempotency(db, { ...idempotency, person: origin.person, operationIds }, clock.now());
+  }
+  return { kind: 'taken', leases };
+}
+
+export function makeLeases(context: Context): Leases {
+  const { db } = context;
+  const release = async (generation: Generation): Promise<boolean> =>
+    await inTransaction(db, async (trx) => {
+      const row = await trx.selectFrom('servers').select(['id', 'wanted']).where('generation', '=', generation).executeTakeFirst();
+      if (row === undefined) return false;
+      if (row.wanted !== 'dropping' && row.wanted !== 'creating') {
+        throw fault('wrong-state', `server ${row.id} cannot be released: it is wanted ${row.wanted}, and nothing said that it be dropped`);
+      }
+      // Its grants go by the cascade of their reference.
+      await trx.deleteFrom('servers').where('generation', '=', generation).execute();
+      return true;
+    });
+
+  return {
+    take: async (request) => await inTransaction(db, async (trx) => await take({ ...context, db: trx }, request)),
+    resize: async (generation, limits, { quota, capacity }) =>
+      await inTransaction(db, async (trx) => {
+        const server = await requireServer(trx, generation);
+        if (server.wanted === 'dropping') throw fault('wrong-state', `server ${server.id} is being dropped`);
+        const more = {
+          servers: 0,
+          cpus: limits.cpus - server.limits.cpus,
+          memoryBytes: limits.memoryBytes - server.limits.memoryBytes,
+          diskBytes: limits.diskBytes - server.limits.diskBytes,
+        };
+        await checkQuota(trx, server.owner, more, quota);
+        await checkCapacity(trx, more, capacity);
+        const set = { memory_bytes: limits.memoryBytes, cpus: limits.cpus, disk_bytes: limits.diskBytes };
+        const { numUpdatedRows } = await trx.updateTable('servers').set(set).where('generation', '=', generation).executeTakeFirst();
+        if (numUpdatedRows === 0n) throw goneServer();
+        return { ...server, limits };
+      }),
+    used: async (owner) => await usedBy(db, owner),
+    release,
+  };
+}
