@@ -1,0 +1,121 @@
+/**
+ * Making an instance, all or nothing, and again as often as the caller likes: what a killed create left behind is finished, awaited or replaced,
+ * because it carries the same tags. Nobody's data is at stake: only an instance that was never started is ever replaced.
+ */
+import { fault } from '../../core/errors.ts';
+import type { InstanceSpec, InstanceTags } from '../engine.ts';
+import type { IncusClient, Operation } from './incus-client.ts';
+import { hasSaid } from './incus-error.ts';
+import { findImage, rememberBase, type IncusImage } from './incus-image.ts';
+import {
+  baseBytesOf,
+  baseConfig,
+  hasStarted,
+  instanceBody,
+  isComplete,
+  rootDevice,
+  seenOf,
+  type IncusInstance,
+  type InstancePlace,
+} from './incus-instance.ts';
+import { discardInstance, type LifeOptions } from './incus-life.ts';
+import { lookUp, pathOf } from './incus-lookup.ts';
+import { diskBytesOf } from './incus-state.ts';
+
+export interface CreateOptions extends LifeOptions {
+  readonly place: InstancePlace;
+}
+
+/** A second create of the same name at the same time is met once, or twice when that one fails; more means that somebody else plays. */
+const mostRounds = 4;
+
+export async function createInstance(options: CreateOptions, spec: InstanceSpec, signal: AbortSignal | undefined): Promise<void> {
+  const { client } = options;
+  for (let round = 1; ; round += 1) {
+    if (await settleFormer(options, spec, signal)) return;
+    const image = await findImage(client, spec.image, signal);
+    try {
+      await make(options, spec, image, signal);
+      return;
+    } catch (error) {
+      if (round < mostRounds && hasSaid(error, /instance.* already exists/iu)) continue;
+      if (!hasSaid(error, /already exists/iu)) await discardOurs(options, spec);
+      throw error;
+    }
+  }
+}
+
+async function make(options: CreateOptions, spec: InstanceSpec, image: IncusImage, signal: AbortSignal | undefined): Promise<void> {
+  const { client, place } = options;
+  const deed = `create ${spec.name} from ${spec.image}`;
+  const body = instanceBody(spec, place, image.fingerprint, image.baseBytes);
+  await client.operate({ method: 'POST', path: '/1.0/instances', body, deed, signal });
+  if (image.baseBytes === undefined) await measureBase(options, spec, image.fingerprint);
+}
+
+/**
+ * Looks at what already has the name. True: it is what was asked for, whole. False: there is nothing (any more). Throws `conflict` where it is
+ * somebody else's.
+ */
+async function settleFormer(options: CreateOptions, spec: InstanceSpec, signal: AbortSignal | undefined): Promise<boolean> {
+  const { client } = options;
+  let former = await lookUp(client, spec.name, signal);
+  if (former === undefined) return false;
+  refuseStranger(former, spec.tags);
+  const going = await operationOn(client, spec.name);
+  if (going !== undefined) {
+    await client.settle(going, { method: 'GET', path: '', deed: `create ${spec.name}`, signal }).catch((error: unknown) => {
+      if (signal?.aborted === true) throw error;
+    });
+    former = await lookUp(client, spec.name, signal);
+    if (former === undefined) return false;
+    refuseStranger(former, spec.tags);
+  }
+  if (!isComplete(former)) {
+    await discardInstance(options, spec.name);
+    return false;
+  }
+  if (baseBytesOf(former) === undefined && !hasStarted(former)) {
+    await measureBase(options, spec, former.config['volatile.base_image'] ?? '');
+  }
+  return true;
+}
+
+function refuseStranger(former: IncusInstance, tags: InstanceTags): void {
+  const found = seenOf(former).tags;
+  if (found?.installation === tags.installation && found.generation === tags.generation && found.id === tags.id) return;
+  const whose = found === undefined ? 'without our tags' : `of server ${found.id}, generation ${found.generation}`;
+  throw fault('conflict', `an instance named ${former.name} is there already (${whose}); it was not touched: see "myserver doctor"`);
+}
+
+/** After a failure or a cancelled create: takes away what carries exactly our tags and never ran. */
+async function discardOurs(options: CreateOptions, spec: InstanceSpec): Promise<void> {
+  const left = await lookUp(options.client, spec.name).catch(() => undefined);
+  if (left === undefined || hasStarted(left) || seenOf(left).tags?.generation !== spec.tags.generation) return;
+  await discardInstance(options, spec.name).catch(() => {
+    // The next create of this name, or the reconciler, finds it by its tags.
+  });
+}
+
+/**
+ * The pool's quota counts the image's own files. The first instance of an image, fresh and untouched, shows how many bytes that is; the image
+ * remembers it, and the disk's size becomes what the person asked for beside it.
+ */
+async function measureBase(options: CreateOptions, spec: InstanceSpec, fingerprint: string): Promise<void> {
+  const { client, place } = options;
+  const baseBytes = (await diskBytesOf(client, spec.name)) ?? 0;
+  const root = rootDevice(place.pool, spec.limits.diskBytes, baseBytes);
+  const body = { config: baseConfig(baseBytes), devices: { root } };
+  await client.ask({ method: 'PATCH', path: pathOf(spec.name), body, deed: `set the disk size of ${spec.name}` });
+  await rememberBase(client, fingerprint, baseBytes);
+}
+
+/** The operation that is making this instance now, if one is. */
+async function operationOn(client: IncusClient, name: string): Promise<Operation | undefined> {
+  const deed = 'list the operations under way';
+  const byState = await client.ask<Record<string, readonly Operation[]>>({ method: 'GET', path: '/1.0/operations?recursion=1', deed });
+  const concerns = (resource: string) => resource.split('?', 1)[0] === `/1.0/instances/${name}`;
+  return Object.values(byState)
+    .flat()
+    .find((operation) => operation.status_code < 200 && operation.resources?.['instances']?.some(concerns) === true);
+}

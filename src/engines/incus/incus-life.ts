@@ -1,0 +1,132 @@
+/** Started, stopped, paused, destroyed. Every one may be repeated; a state that Incus reached by another way in the meantime is a success too. */
+import { unreachable } from '../../base/brand.ts';
+import type { Log } from '../../base/log.ts';
+import { fault } from '../../core/errors.ts';
+import type { InstanceSeen, InstanceTags } from '../engine.ts';
+import { sweepCable } from './incus-cable.ts';
+import type { IncusClient } from './incus-client.ts';
+import { IncusRefusal } from './incus-error.ts';
+import { seenOf, stateOf } from './incus-instance.ts';
+import { lookUp, pathOf, required } from './incus-lookup.ts';
+
+export interface LifeOptions {
+  readonly client: IncusClient;
+  readonly log: Log;
+  /** Words before a program that run it where Incus's network is; none on a usual host. */
+  readonly enter: readonly string[];
+}
+
+type Action = 'start' | 'stop' | 'freeze' | 'unfreeze';
+
+export async function startInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  for (const isLast of [false, true]) {
+    try {
+      await act(options, name, 'start', {}, signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof IncusRefusal)) throw error;
+      const state = await stateNow(options, name);
+      if (state === 'running') return;
+      if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
+      // What an earlier failed start left may be all that was in the way.
+      const wasSwept = state === 'stopped' && (await sweepCable(options, name));
+      if (isLast || !wasSwept) throw error;
+    }
+  }
+}
+
+export async function stopInstance(options: LifeOptions, name: string, graceMs: number, signal?: AbortSignal): Promise<void> {
+  const state = await stateNow(options, name);
+  if (state === 'stopped') return;
+  if (state === 'paused') await act(options, name, 'unfreeze', {}, signal);
+  if (graceMs > 0) {
+    try {
+      await act(options, name, 'stop', { force: false, timeout: Math.ceil(graceMs / 1000) }, signal);
+      return;
+    } catch (error) {
+      if (!(error instanceof IncusRefusal)) throw error;
+    }
+  }
+  await killInstance(options, name, signal);
+}
+
+export async function killInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  try {
+    await act(options, name, 'stop', { force: true }, signal);
+  } catch (error) {
+    if (!(error instanceof IncusRefusal) || (await stateNow(options, name)) !== 'stopped') throw error;
+  }
+}
+
+export async function pauseInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  await act(options, name, 'freeze', {}, signal).catch((error: unknown) =>
+    explain(options, error, name, 'paused', `cannot pause ${name}: it is not running; start it first`),
+  );
+}
+
+export async function resumeInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  await act(options, name, 'unfreeze', {}, signal).catch((error: unknown) =>
+    explain(options, error, name, 'running', `cannot resume ${name}: it is not paused but stopped; start it instead`),
+  );
+}
+
+export async function destroyInstance(
+  options: LifeOptions,
+  name: string,
+  tags: Pick<InstanceTags, 'installation' | 'generation'>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const instance = await lookUp(options.client, name, signal);
+  if (instance === undefined) return;
+  const found = seenOf(instance).tags;
+  if (found?.installation !== tags.installation || found.generation !== tags.generation) {
+    const whose = found === undefined ? 'no tags of ours' : `those of generation ${found.generation}`;
+    throw fault('conflict', `${name} was not destroyed: it should be generation ${tags.generation} but carries ${whose}`);
+  }
+  await discardInstance(options, name, signal);
+}
+
+/** Destroys without asking whose it is: the caller knows. */
+export async function discardInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  const { client } = options;
+  const instance = await lookUp(client, name);
+  if (instance === undefined) return;
+  if (instance.status !== 'Stopped') await killInstance(options, name, signal);
+  try {
+    await client.operate({ method: 'DELETE', path: pathOf(name), deed: `destroy ${name}`, signal });
+  } catch (error) {
+    if (!(error instanceof IncusRefusal) || (await lookUp(client, name)) !== undefined) throw error;
+  }
+  await sweepCable(options, name);
+}
+
+async function act(options: LifeOptions, name: string, action: Action, more: object, signal: AbortSignal | undefined): Promise<void> {
+  const body = { action, ...more };
+  await options.client.operate({ method: 'PUT', path: pathOf(name, '/state'), body, deed: `${wordFor(action)} ${name}`, signal });
+}
+
+async function stateNow(options: LifeOptions, name: string): Promise<InstanceSeen['state']> {
+  return stateOf((await required(options.client, name)).status);
+}
+
+/** A refusal where the instance is in the `wanted` state already is none; where it is stopped, `sentence` says what to do. */
+async function explain(options: LifeOptions, error: unknown, name: string, wanted: 'paused' | 'running', sentence: string): Promise<void> {
+  if (!(error instanceof IncusRefusal)) throw error;
+  const state = await stateNow(options, name);
+  if (state === wanted) return;
+  throw state === 'stopped' ? fault('wrong-state', sentence, { cause: error }) : error;
+}
+
+function wordFor(action: Action): string {
+  switch (action) {
+    case 'start':
+    case 'stop':
+      return action;
+    case 'freeze':
+      return 'pause';
+    case 'unfreeze':
+      return 'resume';
+    default:
+      return unreachable(action);
+  }
+}
