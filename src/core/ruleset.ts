@@ -51,14 +51,11 @@ export interface Ruleset {
 /** What a server should never reach unless an administrator says otherwise: link-local addresses, where clouds keep a machine's credentials. */
 export const metadataNetwork = '169.254.0.0/16';
 
-/** Names of the maps and sets whose elements `rulesetElements` lists; everything else in the text depends on configuration alone. */
-export type ElementSet = 'leased' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
+/** The sets and maps that change with every lease; everything else in the text follows from configuration. */
+type ElementSet = 'leased' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
 
-/**
- * The elements that the kernel must hold, as nft writes them (`2123 : 192.168.11.123 . 22`), sorted. Throws `conflict` when a port is stated twice or
- * leads to an address that is not leased.
- */
-export function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly string[]>> {
+/** Elements as nft writes them (`2123 : 192.168.11.123 . 22`), sorted by number. */
+function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly string[]>> {
   const leased = new Set(ruleset.leased.map(address));
   const found: Record<ElementSet, Map<number, string>> = {
     leased: new Map([...leased].map((value) => [value, ipv4Text(value)])),
@@ -86,7 +83,10 @@ export function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, r
   };
 }
 
-/** The whole state as one transaction: our tables are made, deleted and made anew, and the kernel changes from all the old to all the new at once. */
+/**
+ * The whole state as one transaction: our tables are made, deleted and made anew, and the kernel changes from all the old to all the new at once. Throws
+ * `conflict` when a port is stated twice or leads to an address that is not leased, `bad-configuration` for a name, network or port that is none.
+ */
 export function rulesetText(ruleset: Ruleset): string {
   const table = name(ruleset.table, 'table', /^[a-z][a-z\d_]{0,30}$/u);
   const elements = rulesetElements(ruleset);
