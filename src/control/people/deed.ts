@@ -1,0 +1,30 @@
+/** One deed about people: done in one transaction together with its line in the audit, or refused with a line that says so. */
+import { toFault } from '../../core/errors.ts';
+import type { AuditLine } from '../../store/records.ts';
+import type { Store, Tables } from '../../store/store.ts';
+import { type Caller, originOf } from '../caller.ts';
+
+export interface Deed {
+  readonly deed: string;
+  /** A sentence or less. Never secrets. */
+  readonly detail: string;
+  readonly server?: AuditLine['server'];
+}
+
+/** What `work` decides with the tables in hand holds at the moment of the change: nobody comes in between. */
+export async function perform<T>(store: Store, caller: Caller, deed: Deed, work: (tables: Tables) => Promise<T>): Promise<T> {
+  try {
+    return await store.atomically(async (tables) => {
+      const result = await work(tables);
+      await tables.audit.append({ ...originOf(caller), server: undefined, ...deed, allowed: true });
+      return result;
+    });
+  } catch (error) {
+    if (toFault(error).code === 'not-allowed') await refuse(store, caller, deed);
+    throw error;
+  }
+}
+
+export async function refuse(store: Store, caller: Caller, deed: Deed): Promise<void> {
+  await store.audit.append({ ...originOf(caller), server: undefined, ...deed, allowed: false });
+}

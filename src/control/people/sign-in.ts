@@ -1,0 +1,99 @@
+/**
+ * Who is asking: by password or by token. A wrong password, an unknown person and a name that is no name cost the same time and answer the same
+ * sentence, so that nobody learns from here who exists.
+ */
+import { createHash } from 'node:crypto';
+import type { Secret } from '../../base/secret.ts';
+import type { PersonActor } from '../../core/access.ts';
+import { fault } from '../../core/errors.ts';
+import type { PersonName } from '../../core/names.ts';
+import { type Approach, makePasswordProof } from './password-proof.ts';
+import type { PeopleParts } from './parts.ts';
+
+export interface SignedIn {
+  readonly actor: PersonActor;
+  readonly tokenId: string | undefined;
+  /** Then this person may do nothing but change the password: a door lets only the calls through that lead there. */
+  readonly passwordMustChange: boolean;
+  /** For long-lived connections to ask now and then: the actor as they are by now, or undefined when what was shown here counts no more. */
+  readonly recheck: () => Promise<PersonActor | undefined>;
+}
+
+export interface SignIn {
+  /** Throws `wrong-password`, `too-many-tries`, `not-allowed` (right, but disabled). Writes the audit's line; `deed` names it. */
+  byPassword(person: string, password: Secret, approach: Approach, deed?: string): Promise<SignedIn>;
+  /** Throws `not-signed-in` for whatever is no live token. */
+  byToken(token: Secret, approach: Approach): Promise<SignedIn>;
+  /** Throws `wrong-password`, `too-many-tries`: for a person who is signed in and must show the password again. */
+  confirm(person: PersonName, password: Secret, approach: Approach): Promise<void>;
+}
+
+export const tokenPrefix = 'mys_';
+
+export function secretHashOf(token: Secret): string {
+  return createHash('sha256').update(token.reveal()).digest('hex');
+}
+
+/** A wrong token is noted once a minute for each address, or a stranger could fill the disk with lines. */
+const wrongTokenLineEveryMs = 60_000;
+
+export function makeSignIn(parts: PeopleParts): SignIn {
+  const { store } = parts;
+  const prove = makePasswordProof(parts);
+  const noteWrongToken = makeWrongTokenNote(parts);
+
+  return {
+    async byPassword(text, password, { via, fromAddress }, deed = 'sign-in') {
+      const { name, hash: shown } = await prove(text, password, { via, fromAddress }, deed);
+      const [actor, person] = [await store.people.actor(name), await store.people.get(name)];
+      const isGood = actor !== undefined && person !== undefined && !actor.disabled;
+      const detail = isGood ? 'by password' : 'disabled';
+      await store.audit.append({ person: name, via, fromAddress, deed, server: undefined, allowed: isGood, detail });
+      if (!isGood) throw fault('not-allowed', `${name} is disabled here; an administrator can change that`);
+      const recheck = async () => {
+        const [fresh, hash] = [await store.people.actor(name), await store.people.passwordHash(name)];
+        return fresh === undefined || fresh.disabled || hash?.reveal() !== shown.reveal() ? undefined : fresh;
+      };
+      return { actor, tokenId: undefined, passwordMustChange: person.passwordMustChange, recheck };
+    },
+
+    async byToken(token, approach) {
+      const secretHash = secretHashOf(token);
+      const find = async () => {
+        const found = token.reveal().startsWith(tokenPrefix) ? await store.tokens.live(secretHash) : undefined;
+        const actor = found === undefined ? undefined : await store.people.actor(found.person);
+        return found === undefined || actor === undefined || actor.disabled ? undefined : { id: found.id, actor };
+      };
+      const found = await find();
+      const person = found === undefined ? undefined : await store.people.get(found.actor.name);
+      if (found === undefined || person === undefined) {
+        await noteWrongToken(approach);
+        throw fault('not-signed-in', 'the token is not valid (any more); sign in again with "myserver login URL"');
+      }
+      await store.tokens.touch(found.id);
+      return {
+        actor: found.actor,
+        tokenId: found.id,
+        passwordMustChange: person.passwordMustChange,
+        recheck: async () => (await find())?.actor,
+      };
+    },
+
+    async confirm(person, password, approach) {
+      await prove(person, password, approach, 'person-password');
+    },
+  };
+}
+
+function makeWrongTokenNote({ store, clock, log }: PeopleParts): (approach: Approach) => Promise<void> {
+  const lastLines = new Map<string, number>();
+  return async ({ via, fromAddress }) => {
+    const now = clock.now();
+    if ((lastLines.get(fromAddress ?? '') ?? Number.NEGATIVE_INFINITY) > now - wrongTokenLineEveryMs) return;
+    if (lastLines.size > 10_000) lastLines.clear();
+    lastLines.set(fromAddress ?? '', now);
+    log.warn({ fromAddress }, 'somebody showed a token that is not valid');
+    const detail = 'a token that is not valid; at most one such line a minute';
+    await store.audit.append({ person: undefined, via, fromAddress, deed: 'sign-in', server: undefined, allowed: false, detail });
+  };
+}

@@ -1,0 +1,76 @@
+/** Tokens: what a person signs in with after having shown the password once. 256 random bits, kept as their hash, expiring, revocable. */
+import { Secret } from '../../base/secret.ts';
+import { fault } from '../../core/errors.ts';
+import type { Token } from '../../store/records.ts';
+import { type Caller, requirePerson } from '../caller.ts';
+import { perform } from './deed.ts';
+import type { PeopleParts } from './parts.ts';
+import type { Approach } from './password-proof.ts';
+import { secretHashOf, type SignIn, tokenPrefix } from './sign-in.ts';
+
+export interface LoginRequest {
+  readonly person: string;
+  readonly password: Secret;
+  readonly label?: string;
+  /** Shortened to the longest that the configuration allows. */
+  readonly lifetimeMs?: number;
+}
+
+export interface LoggedIn {
+  /** Shown once, kept nowhere. */
+  readonly token: Secret;
+  readonly record: Token;
+  readonly passwordMustChange: boolean;
+}
+
+export interface TokenVerbs {
+  /** As `SignIn.byPassword`. */
+  login(request: LoginRequest, approach: Approach): Promise<LoggedIn>;
+  /** The caller's own that are live, newest first. */
+  list(caller: Caller): Promise<readonly Token[]>;
+  /** `current`: the one that asks. Administrators may end anybody's. Throws `no-such-token`. */
+  revoke(caller: Caller, id: string): Promise<void>;
+}
+
+/** So that a script that signs in each minute does not fill the store: the oldest ends when one more is made. */
+const mostTokens = 100;
+
+export function makeTokenVerbs({ store, clock, random, config }: PeopleParts, signIn: SignIn): TokenVerbs {
+  async function live(caller: Caller): Promise<readonly Token[]> {
+    const { name } = requirePerson(caller, 'have tokens');
+    return (await store.tokens.list(name)).filter((token) => !token.revoked && token.expiresMs > clock.now());
+  }
+
+  return {
+    async login({ person, password, label = '', lifetimeMs = config.tokenLifetimeMs }, approach) {
+      const { actor, passwordMustChange } = await signIn.byPassword(person, password, approach, 'login');
+      const token = new Secret(tokenPrefix + Buffer.from(random(32)).toString('base64url'));
+      const record = await store.atomically(async ({ tokens }) => {
+        const older = (await tokens.list(actor.name)).filter(({ revoked, expiresMs }) => !revoked && expiresMs > clock.now());
+        for (const { id } of older.slice(mostTokens - 1)) await tokens.revoke(id);
+        return tokens.add({
+          person: actor.name,
+          secretHash: secretHashOf(token),
+          label,
+          expiresMs: clock.now() + Math.min(lifetimeMs, config.longestTokenLifetimeMs),
+        });
+      });
+      return { token, record, passwordMustChange };
+    },
+
+    list: live,
+
+    async revoke(caller, asked) {
+      const id = asked === 'current' ? caller.tokenId : asked;
+      if (id === undefined) throw fault('no-such-token', 'you are not signed in with a token, so there is no current one');
+      const missing = fault('no-such-token', 'you have no such token; "myserver token list" shows yours');
+      await perform(store, caller, { deed: 'token-revoke', detail: `token ${id.slice(0, 40)}` }, async ({ tokens }) => {
+        const token = await tokens.get(id);
+        const isOwn = caller.actor.kind === 'person' && token?.person === caller.actor.name;
+        const isForOthers = caller.actor.kind === 'root' || (caller.actor.role === 'administrator' && !caller.actor.disabled);
+        if (token === undefined || token.revoked || !(isOwn || isForOthers)) throw missing;
+        await tokens.revoke(id);
+      });
+    },
+  };
+}
