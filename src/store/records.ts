@@ -181,11 +181,13 @@ export interface KeyPair {
   readonly publicKey: string;
 }
 
-/** Named keys of the installation itself: `gateway-ssh`. */
+/** Named secrets of the installation itself: `gateway-ssh`, and what an unfinished creation still needs. */
 export interface Keyring {
   get(name: string): Promise<KeyPair | undefined>;
   /** Keeps this pair unless the name has one; returns the one that holds. */
   keep(name: string, pair: KeyPair): Promise<KeyPair>;
   /** Puts another in its place. */
   replace(name: string, pair: KeyPair): Promise<void>;
+  /** Absent is a success. */
+  remove(name: string): Promise<void>;
 }

@@ -49,6 +49,18 @@ export interface TakeRequest {
   readonly origin: AuditOrigin;
 }
 
+export interface AdoptRequest {
+  readonly id: ServerId;
+  readonly generation: Generation;
+  readonly owner: PersonName;
+  readonly admin: PersonName;
+  readonly system: string;
+  readonly type: string;
+  readonly limits: Limits;
+  readonly wanted: 'running' | 'stopped';
+  readonly origin: AuditOrigin;
+}
+
 export interface Lease {
   readonly server: ServerRecord;
   readonly operation: Operation;
@@ -67,6 +79,11 @@ export interface Leases {
    * `key-reused` (same idempotency key, another request), `no-such-person`, `bad-request`.
    */
   take(request: TakeRequest): Promise<Taken>;
+  /**
+   * Takes in a server that exists on the engine already, with the ID and generation it carries, its wanted state as given; quota and capacity are not
+   * asked, and the audit line says `adopt`. Throws `id-taken` when the ID or the generation is leased, `no-such-person`.
+   */
+  adopt(found: AdoptRequest): Promise<ServerRecord>;
   /** New limits under the same checks. What shrinks is always allowed. Throws `quota-reached`, `pool-full`, `no-such-server`, `wrong-state` (dropping). */
   resize(
     generation: Generation,

@@ -29,5 +29,8 @@ export function makeKeyring({ db, clock }: Context): Keyring {
         .onConflict((c) => c.column('name').doUpdateSet(row(pair)))
         .execute();
     },
+    remove: async (name) => {
+      await db.deleteFrom('keyring').where('name', '=', name).execute();
+    },
   };
 }

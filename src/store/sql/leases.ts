@@ -1,8 +1,8 @@
 /** Leases: the one place that gives out IDs and takes them back. */
 import { fault } from '../../core/errors.ts';
-import type { Generation } from '../../core/ids.ts';
+import type { Generation, ServerId } from '../../core/ids.ts';
 import type { Operation } from '../records.ts';
-import type { Lease, Leases, Taken, TakeRequest } from '../servers.ts';
+import type { AdoptRequest, Lease, Leases, ServerRecord, Taken, TakeRequest } from '../servers.ts';
 import { onViolation } from '../violation.ts';
 import { appendAudit } from './audit.ts';
 import { findIdempotency, keyReused, putIdempotency } from './idempotency.ts';
@@ -54,31 +54,54 @@ async function chooseIds(db: Database, { count, wantedId, idRange, unusable }: T
   return ids;
 }
 
-async function insertServer(context: Context, request: TakeRequest, id: number): Promise<Lease> {
-  const { db, clock, newId } = context;
-  const { limits, origin } = request;
+type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'createdMs'>;
+
+/** Throws `id-taken`, `no-such-person`. */
+async function insertServer({ db, clock }: Context, server: NewServer): Promise<ServerRecord> {
+  const { id, generation, owner, limits } = server;
   const row = {
     id,
-    generation: newId(),
-    owner: request.owner,
-    admin: request.admin,
-    name: request.name ?? null,
-    system: request.system,
-    type: request.type,
+    generation,
+    owner,
+    admin: server.admin,
+    name: server.name ?? null,
+    system: server.system,
+    type: server.type,
     memory_bytes: limits.memoryBytes,
     cpus: limits.cpus,
     disk_bytes: limits.diskBytes,
-    notes: request.notes,
-    wanted: 'creating',
+    notes: server.notes,
+    wanted: server.wanted,
     problem: null,
     gateway_key: 0,
-    image_fingerprint: request.imageFingerprint ?? null,
+    image_fingerprint: server.imageFingerprint ?? null,
     created_ms: clock.now(),
   } as const;
-  const insert = () => db.insertInto('servers').values(row).execute();
-  // Only where several programs share one database: the constraint speaks when another took the ID since it was chosen.
-  await onViolation('unique', () => fault('id-taken', `the ID ${id} was taken at this very moment: try again`), insert);
-  const server = toServer(row);
+  const taken = () => fault('id-taken', `the ID ${id} is taken: drop the server that has it, or wait until it is dropped`);
+  await onViolation(
+    'foreign',
+    () => noSuchPerson(owner),
+    () => onViolation('unique', taken, () => db.insertInto('servers').values(row).execute()),
+  );
+  return toServer(row);
+}
+
+async function insertLease(context: Context, request: TakeRequest, id: number): Promise<Lease> {
+  const { owner, admin, name, system, type, limits, notes, imageFingerprint, origin } = request;
+  const generation = context.newId() as Generation;
+  const server = await insertServer(context, {
+    id: id as ServerId,
+    generation,
+    owner,
+    admin,
+    name,
+    system,
+    type,
+    limits,
+    notes,
+    imageFingerprint,
+    wanted: 'creating',
+  });
   const lease = { id: server.id, generation: server.generation };
   const operation = await addOperation(context, {
     kind: 'create',
@@ -111,12 +134,20 @@ async function take(context: Context, request: TakeRequest): Promise<Taken> {
   await checkQuota(db, owner, asked, request.quota);
   await checkCapacity(db, asked, request.capacity);
   const leases: Lease[] = [];
-  for (const id of ids) leases.push(await insertServer(context, request, id));
+  for (const id of ids) leases.push(await insertLease(context, request, id));
   if (idempotency !== undefined) {
     const operationIds = leases.map((lease) => lease.operation.id);
     await putIdempotency(db, { ...idempotency, person: origin.person, operationIds }, clock.now());
   }
   return { kind: 'taken', leases };
+}
+
+async function adopt(context: Context, found: AdoptRequest): Promise<ServerRecord> {
+  const { origin, ...server } = found;
+  const record = await insertServer(context, { ...server, name: undefined, notes: '', imageFingerprint: undefined });
+  const lease = { id: record.id, generation: record.generation };
+  await appendAudit(context, { ...origin, deed: 'adopt', server: lease, allowed: true, detail: `for ${record.owner}` });
+  return record;
 }
 
 export function makeLeases(context: Context): Leases {
@@ -135,6 +166,7 @@ export function makeLeases(context: Context): Leases {
 
   return {
     take: async (request) => await inTransaction(db, async (trx) => await take({ ...context, db: trx }, request)),
+    adopt: async (found) => await inTransaction(db, async (trx) => await adopt({ ...context, db: trx }, found)),
     resize: async (generation, limits, { quota, capacity }) =>
       await inTransaction(db, async (trx) => {
         const server = await requireServer(trx, generation);
