@@ -43,6 +43,8 @@ export interface InstanceSeen {
   readonly state: Exclude<SeenState, 'missing'>;
   readonly address: string | undefined;
   readonly limits: Limits | undefined;
+  /** Reference of the image it was made from, as `InstanceSpec.image` said it. Undefined where that is not known. */
+  readonly image: string | undefined;
 }
 
 /** A file put into an instance. Directories are made with their mode; missing parents are the caller's to name. */
@@ -144,6 +146,8 @@ export interface Engine {
    * `tags` must match what the instance carries, or nothing is touched and `conflict` is thrown: the last guard of invariant 2.
    */
   destroy(name: InstanceName, tags: Pick<InstanceTags, 'installation' | 'generation'>, signal?: AbortSignal): Promise<void>;
+  /** Gives an existing instance, running or not, other tags: it belongs to another installation or lease from now on. */
+  retag(name: InstanceName, tags: InstanceTags, signal?: AbortSignal): Promise<void>;
   /** Changes limits, on a running instance where it can. A disk never shrinks below what it holds: `bad-size`. */
   setLimits(name: InstanceName, limits: Partial<Limits>, signal?: AbortSignal): Promise<void>;
 

@@ -1,0 +1,63 @@
+/**
+ * Keeps the kernel's rules in step with the leases: whoever changed a lease calls `settle`, and many at once become one transaction. The ruleset is made
+ * from the store each time, so it never drifts from it.
+ */
+import type { Log } from '../base/log.ts';
+import type { Ruleset } from '../core/ruleset.ts';
+import type { Firewall } from '../network/firewall.ts';
+import type { Store } from '../store/store.ts';
+import type { ServerRecord } from '../store/servers.ts';
+
+export interface Rules {
+  /** Resolves when the kernel holds rules made from the store as it was at this call or later. Throws `firewall-failed`. */
+  settle(): Promise<void>;
+  /** Looks whether the kernel still holds them and puts them back; says whether it had to. */
+  check(): Promise<boolean>;
+  isInStep(): Promise<boolean>;
+  cut(address: string): Promise<void>;
+}
+
+export interface RulesOptions {
+  readonly store: Store;
+  readonly firewall: Firewall;
+  readonly log: Log;
+  /** The whole wanted world of packets for these servers. */
+  readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
+}
+
+export function makeRules({ store, firewall, log, rulesetOf }: RulesOptions): Rules {
+  let underWay: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+
+  async function wanted(): Promise<Ruleset> {
+    const servers = await store.servers.list();
+    return rulesetOf(servers.filter(({ wanted: state }) => state !== 'dropping'));
+  }
+
+  async function setAll(): Promise<void> {
+    await firewall.set(await wanted());
+  }
+
+  function settle(): Promise<void> {
+    // A set that has begun may have read the store too early for this caller; one that has not begun yet has not.
+    next ??= (async () => {
+      await underWay?.catch(() => {});
+      underWay = next;
+      next = undefined;
+      await setAll();
+    })();
+    return next;
+  }
+
+  return {
+    settle,
+    isInStep: async () => await firewall.matches(await wanted()),
+    async check() {
+      if (next !== undefined || (await firewall.matches(await wanted()))) return false;
+      log.warn({}, 'the packet rules differ from the store; setting them again');
+      await settle();
+      return true;
+    },
+    cut: async (address) => await firewall.cut(address),
+  };
+}

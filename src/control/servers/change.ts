@@ -1,0 +1,118 @@
+/** set, password, keys: what changes a server that stays the same server. */
+import { fault } from '../../core/errors.ts';
+import { parsePersonName, parseServerName } from '../../core/names.ts';
+import { type Limits, objection } from '../../core/server.ts';
+import { instanceNameOf } from '../../engines/engine.ts';
+import type { ServerRecord } from '../../store/servers.ts';
+import { type Caller, isAdministrator } from '../caller.ts';
+import type { ChangeRequest, OneTimePassword } from '../control.ts';
+import { makeOneTimePassword } from '../one-time-password.ts';
+import { editAuthorizedKeys } from './authorized-keys.ts';
+import { capacityOf, quotaOf } from './create.ts';
+import { gatewayKeyComment } from './gateway-key.ts';
+import { checkLimits, readNotes } from './request.ts';
+import type { ServerParts } from './settings.ts';
+
+const limitKeys = ['memoryBytes', 'cpus', 'diskBytes'] as const;
+
+/** Says whether the running server needs a restart for all of it to hold. */
+export async function changeServer(parts: ServerParts, caller: Caller, id: number, change: ChangeRequest): Promise<boolean> {
+  const { access, store, world, events } = parts;
+  const wantsLimits = limitKeys.some((key) => change[key] !== undefined);
+  const { record } = await access.require(caller, id, wantsLimits || change.name !== undefined ? 'set' : 'notes');
+  world.requireMatch();
+  refuseWhile(parts, record, 'set');
+  const details = {
+    ...(change.notes === undefined ? {} : { notes: readNotes(change.notes) }),
+    ...(change.name === undefined ? {} : { name: change.name === null ? undefined : parseServerName(change.name) }),
+  };
+  const needsRestart = wantsLimits && (await changeLimits(parts, caller, record, change));
+  if (Object.keys(details).length > 0) await store.servers.update(record.generation, details);
+  await access.wrote(caller, record, 'set', Object.keys(change).join(', '));
+  events.emit({ kind: 'server', id: record.id, generation: record.generation });
+  return needsRestart;
+}
+
+/** The store first, because there the quota is counted; back again when the engine refuses. */
+async function changeLimits(parts: ServerParts, caller: Caller, record: ServerRecord, change: Partial<Limits>): Promise<boolean> {
+  const { store, engine, world } = parts;
+  const asked = Object.fromEntries(limitKeys.flatMap((key) => (change[key] === undefined ? [] : [[key, change[key]]]))) as Partial<Limits>;
+  const limits = checkLimits({ ...record.limits, ...asked });
+  const quota = isAdministrator(caller.actor) ? undefined : await quotaOf(parts, record.owner);
+  const checks = { quota, capacity: await capacityOf(parts) };
+  await store.leases.resize(record.generation, limits, checks);
+  try {
+    await engine.setLimits(instanceNameOf(record.id, record.generation), asked);
+  } catch (error) {
+    await store.leases.resize(record.generation, record.limits, {
+      quota: undefined,
+      capacity: { memoryBytes: undefined, cpus: undefined, diskBytes: undefined },
+    });
+    throw error;
+  }
+  const { liveChanges } = await engine.facts();
+  const isRunning = world.seenOf(record.generation) === 'running';
+  return isRunning && limitKeys.some((key) => asked[key] !== undefined && !liveChanges.includes(key));
+}
+
+/** A new one-time password for a user inside, set by the system's own tools so that every rule of that system holds. */
+export async function newPassword(parts: ServerParts, caller: Caller, id: number, user?: string): Promise<OneTimePassword> {
+  const { access, engine, settings } = parts;
+  const { record } = await access.require(caller, id, 'password');
+  refuseWhile(parts, record, 'password');
+  await requireRunning(parts, record, 'its password can be set');
+  const name = user === undefined || user === 'root' ? (user ?? record.admin) : parsePersonName(user);
+  const password = settings.hasClassicPasswords ? name : makeOneTimePassword();
+  const instance = instanceNameOf(record.id, record.generation);
+  const set = await engine.run(instance, ['chpasswd'], `${name}:${password}\n`);
+  if (set.exitCode !== 0) {
+    throw fault(
+      'engine-failed',
+      `the system inside server ${id} did not take a new password for "${name}"; is there such a user? It said: ${firstLine(set.stderr)}`,
+    );
+  }
+  const expired = await engine.run(instance, ['chage', '-d', '0', name]);
+  if (expired.exitCode !== 0)
+    throw fault('engine-failed', `the new password of "${name}" could not be made one-time: ${firstLine(expired.stderr)}`);
+  await access.wrote(caller, record, 'password', `for the user ${name}`);
+  return { id: record.id, user: name, password };
+}
+
+function firstLine(text: string): string {
+  return (text.split('\n')[0] ?? '').slice(0, 200);
+}
+
+/** Adds lines that are not there yet. */
+export async function pushKeys(parts: ServerParts, caller: Caller, id: number, lines: readonly string[]): Promise<void> {
+  const { record } = await parts.access.require(caller, id, 'password');
+  refuseWhile(parts, record, 'set');
+  await editAuthorizedKeys(parts, record, (old) => [...old, ...lines.filter((line) => !old.some((there) => sameKey(there, line)))]);
+  await parts.access.wrote(caller, record, 'key-push', `${lines.length} keys`);
+}
+
+export async function removeGatewayKey(parts: ServerParts, caller: Caller, id: number): Promise<void> {
+  const { record } = await parts.access.require(caller, id, 'set');
+  refuseWhile(parts, record, 'set');
+  await editAuthorizedKeys(parts, record, (old) => old.filter((line) => !line.endsWith(` ${gatewayKeyComment}`)));
+  await parts.store.servers.update(record.generation, { gatewayKey: false });
+  await parts.access.wrote(caller, record, 'gateway-key-remove');
+}
+
+function sameKey(a: string, b: string): boolean {
+  return a.split(' ').slice(0, 2).join(' ') === b.split(' ').slice(0, 2).join(' ');
+}
+
+function refuseWhile({ world }: ServerParts, record: ServerRecord, verb: 'set' | 'password'): void {
+  const complaint = objection({ ...record, seen: world.seenOf(record.generation) }, verb);
+  if (complaint !== undefined)
+    throw fault('wrong-state', `server ${record.id} ${complaint}; try again when that is over`, { details: { id: record.id } });
+}
+
+async function requireRunning({ world }: ServerParts, record: ServerRecord, purpose: string): Promise<void> {
+  const { seen } = await world.refreshOne(record);
+  if (seen !== 'running') {
+    throw fault('wrong-state', `server ${record.id} is ${seen}; it must run so that ${purpose}: "myserver start ${record.id}"`, {
+      details: { id: record.id },
+    });
+  }
+}

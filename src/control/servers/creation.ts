@@ -1,0 +1,127 @@
+/**
+ * The operation create: image to instance, files pushed into it while it is stopped, start, SSH answers. Any moment of it may be the last of this
+ * process: what is half-made has never run, so the next process throws it away and begins again; what runs is finished.
+ */
+import type { Secret } from '../../base/secret.ts';
+import { messageOf } from '../../base/fault.ts';
+import { fault, toFault } from '../../core/errors.ts';
+import type { Generation } from '../../core/ids.ts';
+import { nextStep } from '../../core/reconcile.ts';
+import { instanceNameOf } from '../../engines/engine.ts';
+import type { Json, Operation } from '../../store/records.ts';
+import type { ServerRecord } from '../../store/servers.ts';
+import type { OperationContext } from '../operation-runner.ts';
+import { finishDrop } from './dropping.ts';
+import { patiently } from './patience.ts';
+import { provision } from './provision.ts';
+import type { ServerParts } from './settings.ts';
+
+/** Under which name the keyring holds the hash of a new server's first password until it is inside. */
+export function initialPasswordName(generation: Generation): string {
+  return `initial-password:${generation}`;
+}
+
+interface CreateParams {
+  readonly keys: readonly string[];
+  readonly start: boolean;
+}
+
+function readParams(params: Json): CreateParams {
+  const { keys = [], start = true } = (params ?? {}) as Partial<CreateParams>;
+  return { keys, start };
+}
+
+/** The handler. `throttle` bounds how many instances are unpacked at once: more only wait for the same disk. */
+export function creationHandler(parts: ServerParts, throttle: <T>(work: () => Promise<T>) => Promise<T>) {
+  return async (context: OperationContext): Promise<Json> => {
+    const record = await recordOf(parts, context.operation);
+    try {
+      await throttle(async () => await make(parts, context, record));
+    } catch (error) {
+      if (context.isStopping()) throw error;
+      await undo(parts, record);
+      throw withServer(record, error);
+    }
+    await waitForSsh(parts, context, record);
+    return { id: record.id };
+  };
+}
+
+async function recordOf({ store }: ServerParts, { server }: Operation): Promise<ServerRecord> {
+  const record = server === undefined ? undefined : await store.servers.byGeneration(server.generation);
+  if (record === undefined) throw fault('cancelled', 'the server was dropped before it was made');
+  return record;
+}
+
+async function make(parts: ServerParts, context: OperationContext, record: ServerRecord): Promise<void> {
+  const { engine, store, world, rules, events } = parts;
+  const { signal } = context;
+  if (record.wanted !== 'creating') return;
+  const name = instanceNameOf(record.id, record.generation);
+  const params = readParams(context.operation.params);
+  const { seen } = await patiently(context, async () => await world.refreshOne(record, signal));
+  if (nextStep('creating', seen).kind === 'create') {
+    const passwordHash = await readPasswordHash(parts, record.generation);
+    await context.progress(`unpacking ${record.system}/${record.type}`, 0.1);
+    await patiently(context, async () => {
+      if (seen !== 'missing') await engine.destroy(name, { installation: store.installation, generation: record.generation }, signal);
+      await engine.create(specOf(parts, record), signal);
+    });
+    await context.progress('putting user, keys and name in place', 0.5);
+    await patiently(context, async () => await provision(parts, record, { extraKeys: params.keys, passwordHash }, signal));
+    await rules.settle();
+    if (params.start) {
+      await context.progress('starting', 0.7);
+      await patiently(context, async () => await engine.start(name, signal));
+    }
+  }
+  context.pointOfNoReturn();
+  await store.servers.setWanted(record.generation, params.start ? 'running' : 'stopped');
+  await store.keyring.remove(initialPasswordName(record.generation));
+  await world.refreshOne(record);
+  events.emit({ kind: 'server', id: record.id, generation: record.generation });
+}
+
+async function readPasswordHash({ store }: ServerParts, generation: Generation): Promise<Secret | undefined> {
+  return (await store.keyring.get(initialPasswordName(generation)))?.privateKey;
+}
+
+function specOf({ store, plan, settings }: ServerParts, record: ServerRecord) {
+  return {
+    name: instanceNameOf(record.id, record.generation),
+    tags: { installation: store.installation, generation: record.generation, id: record.id },
+    image: `${record.system}/${record.type}`,
+    limits: record.limits,
+    maxProcesses: settings.maxProcesses,
+    address: plan.addressOf(record.id),
+  };
+}
+
+/** Nothing half-made is left: instance, rules and lease go. Where the engine is away, the reconciler goes on with it. */
+async function undo(parts: ServerParts, record: ServerRecord): Promise<void> {
+  try {
+    await parts.store.servers.setWanted(record.generation, 'dropping');
+    await finishDrop(parts, record);
+  } catch (error) {
+    parts.log.warn({ id: record.id, error: messageOf(error) }, 'a failed creation is not wholly undone yet; it will be tried again');
+  }
+}
+
+function withServer(record: ServerRecord, error: unknown): Error {
+  const known = toFault(error);
+  if (known.code !== 'engine-failed') return known;
+  return fault('engine-failed', `server ${record.id} could not be made, and nothing of it was left behind: ${known.message}`, {
+    cause: known,
+  });
+}
+
+/** Most people log in the moment the prompt comes back, so it comes back when SSH answers. An image without SSH is not a failure. */
+async function waitForSsh({ hands, plan, settings, clock }: ServerParts, context: OperationContext, record: ServerRecord): Promise<void> {
+  if (!readParams(context.operation.params).start) return;
+  await context.progress('waiting for SSH to answer', 0.85);
+  const until = clock.now() + settings.sshWaitMs;
+  while (clock.now() < until && !context.signal.aborted) {
+    if (await hands.answersSsh(plan.addressOf(record.id), context.signal)) return;
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+}

@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { loadConfig, readConfig } from './config.ts';
+
+suite('readConfig', () => {
+  test('readConfig gives every field a default', () => {
+    const config = readConfig({});
+    assert.equal(config.api.port, 9440);
+    assert.equal(config.plan.config.network, '192.168.0.0/16');
+    assert.deepEqual(config.defaults.limits, { memoryBytes: 512 * 2 ** 20, cpus: 1, diskBytes: 5 * 2 ** 30 });
+  });
+
+  test('readConfig reads sizes as people write them', () => {
+    assert.equal(readConfig({ defaults: { memory: '1G' } }).defaults.limits.memoryBytes, 2 ** 30);
+    assert.throws(() => readConfig({ defaults: { memory: 'a lot' } }), { code: 'bad-size' });
+  });
+
+  test('readConfig refuses misspelt and ill-typed fields and names them', () => {
+    assert.throws(() => readConfig({ publichost: 'x' }), { code: 'bad-configuration' });
+    assert.throws(() => readConfig({ api: { prot: 1 } }), { code: 'bad-configuration', message: /api/u });
+    assert.throws(() => readConfig({ api: { port: 0 } }), { code: 'bad-configuration', message: /api\.port/u });
+    assert.throws(() => readConfig([]), { code: 'bad-configuration' });
+  });
+});
+
+suite('loadConfig', () => {
+  test('loadConfig takes an absent file for an empty one and names a broken one', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'myserver-config-'));
+    try {
+      assert.equal((await loadConfig(join(dir, 'absent.json'))).runDir, '/run/myserver');
+      const path = join(dir, 'config.json');
+      await writeFile(path, '{ "plan": { "preset": "spiral" } }');
+      await assert.rejects(loadConfig(path), (error: Error) => error.message.includes(path) && error.message.includes('spiral'));
+      await writeFile(path, '{');
+      await assert.rejects(loadConfig(path), { code: 'bad-configuration' });
+    } finally {
+      await rm(dir, { recursive: true });
+    }
+  });
+});
