@@ -1,0 +1,110 @@
+/**
+ * The way from a command line to control: `--url` or MYSERVER_URL; else the newest sign-in that is kept; else, for root, the host's own socket; else the
+ * loopback address. Where no token is kept, the password is asked for at the first call, as the classic manager did at each command.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Secret } from '../base/secret.ts';
+import { type Client, makeClient } from '../client/client.ts';
+import type { ConnectOptions, ReachableControl, StoredSession, Terminal } from '../commands/context.ts';
+import { secretFrom } from '../commands/invocation.ts';
+import type { SessionStore } from '../commands/context.ts';
+import { fault } from '../core/errors.ts';
+import { parseAddress, requireSafe } from './address.ts';
+import { makeNodeFetch } from './node-fetch.ts';
+
+export const defaultAddress = 'http://127.0.0.1:9440';
+
+export interface Surroundings {
+  readonly env: NodeJS.ProcessEnv;
+  readonly isRoot: boolean;
+  readonly userName: string;
+  readonly terminal: Terminal;
+  readonly sessions: SessionStore;
+  readonly nowMs: () => number;
+}
+
+/** A client that finds its way at its first call, once. */
+export function makeConnection(options: ConnectOptions, surroundings: Surroundings): Client {
+  let way: Promise<Client> | undefined;
+  return {
+    async call(name, ...args) {
+      way ??= findWay(options, surroundings);
+      return (await way).call(name, ...args);
+    },
+  };
+}
+
+async function findWay(options: ConnectOptions, surroundings: Surroundings): Promise<Client> {
+  const { env, isRoot, sessions, nowMs } = surroundings;
+  const url = options.url ?? nonEmpty(env['MYSERVER_URL']);
+  const user = options.user ?? nonEmpty(env['MYSERVER_USER']);
+  const address = url === undefined ? undefined : parseAddress(url);
+  const fits = (session: StoredSession) =>
+    (address === undefined || session.url === address) && (user === undefined || session.person === user);
+  const session = (await sessions.list()).find((one) => fits(one));
+  const hasExpired = session !== undefined && Date.parse(session.expiresAt) <= nowMs();
+  if (session !== undefined && !hasExpired) return reach(optionsOf(options, session), session.token).client;
+  if (isRoot && address === undefined && user === undefined) return rootClient(env);
+  if (session !== undefined && !surroundings.terminal.isTerminal && options.passwordStdin !== true)
+    throw fault(
+      'not-signed-in',
+      `your sign-in to ${session.url} as ${session.person} ended at ${session.expiresAt}: sign in again with "myserver login ${session.url}"`,
+    );
+  const target = session === undefined ? { ...options, url: address ?? defaultAddress } : optionsOf(options, session);
+  return passwordClient(target, user ?? session?.person ?? surroundings.userName, surroundings.terminal);
+}
+
+function optionsOf(options: ConnectOptions, session: StoredSession): ConnectOptions & { readonly url: string } {
+  return {
+    ...(session.caFile === undefined ? {} : { ca: session.caFile }),
+    ...(session.insecureHttp === undefined ? {} : { insecureHttp: session.insecureHttp }),
+    ...options,
+    url: session.url,
+  };
+}
+
+function rootClient(env: NodeJS.ProcessEnv): Client {
+  const socketPath = path.join(nonEmpty(env['MYSERVER_RUN_DIR']) ?? '/run/myserver', 'root.sock');
+  if (!existsSync(socketPath))
+    throw fault(
+      'control-unreachable',
+      `control is not running here: there is no ${socketPath}. "sudo ./up" starts it; to reach another machine use --url`,
+    );
+  return makeClient({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ socketPath }) });
+}
+
+async function passwordClient(options: ConnectOptions & { readonly url: string }, user: string, terminal: Terminal): Promise<Client> {
+  if (user === '') throw fault('bad-request', 'it is not known who you are on this machine: say the name to sign in with by --user NAME');
+  const { url, client } = reach(options);
+  // Nobody should type a password for an address at which nobody answers.
+  if (options.neverAsk !== true) await client.call('health');
+  const password = await secretFrom(terminal, options, `password of ${user} at ${url}`);
+  const authorization = `Basic ${Buffer.from(`${user}:${password.reveal()}`, 'utf8').toString('base64')}`;
+  return makeClient({ baseUrl: url, fetch: fetchFor(options), authorization: () => authorization });
+}
+
+/** See `Machine.reach`. */
+export function reach(options: ConnectOptions & { readonly url: string }, token?: Secret): ReachableControl {
+  const url = parseAddress(options.url);
+  requireSafe(url, options.insecureHttp);
+  const client = makeClient({
+    baseUrl: url,
+    fetch: fetchFor(options),
+    ...(token === undefined ? {} : { authorization: () => `Bearer ${token.reveal()}` }),
+  });
+  return { url, client, caFile: options.ca === undefined ? undefined : path.resolve(options.ca) };
+}
+
+function fetchFor({ ca }: ConnectOptions): ReturnType<typeof makeNodeFetch> {
+  if (ca === undefined) return makeNodeFetch({});
+  try {
+    return makeNodeFetch({ ca: readFileSync(ca, 'utf8') });
+  } catch (error) {
+    throw fault('bad-request', `the certificate authority in ${ca} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === '' ? undefined : text;
+}

@@ -1,0 +1,59 @@
+/** What commands may do on a person's own machine. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import type { Machine, SessionStore } from '../commands/context.ts';
+import { fault } from '../core/errors.ts';
+import { reach } from './connection.ts';
+
+/** Key files are a few hundred bytes; this keeps a slip of the keyboard (a disk image) out of memory. */
+const longestFile = 1_000_000;
+
+export function makeMachine(sessions: SessionStore, userName: string): Machine {
+  return {
+    hostName: os.hostname(),
+    userName,
+    sessions,
+    reach,
+    absolutePath: (file) => path.resolve(file),
+    async readFile(file) {
+      try {
+        if ((await stat(file)).size > longestFile) throw new Error('it is too long to be a key');
+        return await readFile(file, 'utf8');
+      } catch (error) {
+        throw fault('bad-request', `the file "${file}" cannot be used: ${(error as Error).message}`, { cause: error });
+      }
+    },
+    execute,
+    async temporaryFile(name, text) {
+      const dir = await mkdtemp(path.join(os.tmpdir(), 'myserver-'));
+      const file = path.join(dir, name);
+      await writeFile(file, text, { mode: 0o600 });
+      return { path: file, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
+    },
+  };
+}
+
+/** The child has the terminal, and gets ^C from it itself; what is sent to us alone is passed on. */
+function execute([program = '', ...args]: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'inherit' });
+    const passOn = (signal: NodeJS.Signals) => void child.kill(signal);
+    process.on('SIGTERM', passOn).on('SIGHUP', passOn);
+    const letGo = () => process.off('SIGTERM', passOn).off('SIGHUP', passOn);
+    child.on('error', (error) => {
+      letGo();
+      reject(
+        fault(
+          'cannot-here',
+          `${program} cannot be run on this machine (${error.message}): install it, or use another program with "myserver info"`,
+        ),
+      );
+    });
+    child.on('exit', (code, signal) => {
+      letGo();
+      resolve(code ?? 128 + (signal === null ? 0 : os.constants.signals[signal]));
+    });
+  });
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+/** The program `myserver`: the manager's command line, and the door to the daemons, which are loaded only when they are meant. */
+const [word, ...rest] = process.argv.slice(2);
+
+if (word === 'control') {
+  const { main } = await import('../daemon/control.ts');
+  await main(rest);
+} else {
+  // The reader of our output has gone (`myserver list | head`): nothing is left to do, and nothing went wrong.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  const { runOnThisTerminal } = await import('./program.ts');
+  const exitCode = await runOnThisTerminal(process.argv.slice(2));
+  // What was written is out before the end, and no timer or idle connection keeps us waiting for it.
+  process.stdout.write('', () => process.exit(exitCode));
+}

@@ -1,0 +1,84 @@
+/** The client's `fetch` over node:http: a unix socket, HTTP, or HTTPS with one more certificate authority. (The built-in fetch can do neither first nor last.) */
+import http from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+import type { Fetch } from '../client/client.ts';
+import { type ErrorCode, fault } from '../core/errors.ts';
+import type { Fault } from '../base/fault.ts';
+
+export interface NodeFetchOptions {
+  /** Goes here, whatever the URL's host says. */
+  readonly socketPath?: string;
+  /** PEM, trusted beside the system's. */
+  readonly ca?: string;
+}
+
+/** Control answers a waiting question within 60 s; nothing at all for this long means that it hangs. */
+const silenceMs = 150_000;
+/** A thousand servers with full notes are under 2 MB; more than this is not our control. */
+const mostBytes = 64 * 2 ** 20;
+
+export function makeNodeFetch({ socketPath, ca }: NodeFetchOptions): Fetch {
+  const trust = ca === undefined ? {} : { ca: [...tls.rootCertificates, ca] };
+  const httpAgent = new http.Agent({ keepAlive: true });
+  const httpsAgent = new https.Agent({ keepAlive: true, ...trust });
+  return (url, { method, headers, body, signal }) =>
+    new Promise((resolve, reject) => {
+      const isTls = url.startsWith('https:');
+      const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
+      const request = (isTls ? https : http).request(
+        url,
+        {
+          method,
+          headers: { ...headers, ...length },
+          agent: isTls ? httpsAgent : httpAgent,
+          ...(socketPath === undefined ? {} : { socketPath }),
+          ...(signal === undefined ? {} : { signal }),
+        },
+        (response) => {
+          const chunks: Buffer[] = [];
+          let bytes = 0;
+          response.on('data', (chunk: Buffer) => {
+            chunks.push(chunk);
+            bytes += chunk.length;
+            if (bytes > mostBytes) request.destroy(new Error(`the answer is longer than ${mostBytes} bytes`));
+          });
+          response.on('error', (error) => reject(meaning(error, url, socketPath)));
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            resolve({ status: response.statusCode ?? 0, text: () => Promise.resolve(text) });
+          });
+        },
+      );
+      request.setTimeout(silenceMs, () => request.destroy(new Error(`no answer for ${silenceMs / 1000} s`)));
+      request.on('error', (error) => reject(meaning(error, url, socketPath)));
+      request.end(body);
+    });
+}
+
+/** What a failed connection means to the person who typed the command. */
+function meaning(error: Error & { readonly code?: string }, url: string, socketPath: string | undefined): Fault<ErrorCode> {
+  const options = { cause: error };
+  const where = socketPath ?? new URL(url).origin;
+  if (error.name === 'AbortError') return fault('cancelled', 'interrupted', options);
+  if (error.code === 'EACCES') return fault('not-allowed', `${where} is for root: use sudo, or sign in with "myserver login"`, options);
+  if (socketPath !== undefined)
+    return fault(
+      'control-unreachable',
+      `control does not answer at ${where} (${error.message}): is it running? "sudo ./up" starts it`,
+      options,
+    );
+  if (error.code === 'ENOTFOUND' || error.code === 'EAI_AGAIN')
+    return fault('control-unreachable', `there is no host "${new URL(url).hostname}" in the name service: check the address`, options);
+  if (error.code !== undefined && /CERT|SELF_SIGNED|ISSUER|SIGNATURE|ERR_TLS/u.test(error.code))
+    return fault(
+      'control-unreachable',
+      `the certificate of ${where} is not to be trusted (${error.message}): name the authority that signed it with --ca FILE`,
+      options,
+    );
+  return fault(
+    'control-unreachable',
+    `nobody answers as myserver at ${where} (${error.message}): check the address, or ask whether control runs`,
+    options,
+  );
+}

@@ -1,0 +1,83 @@
+/** How a command is declared: name, summary, examples, and the options that all of them share. */
+import { Command, Option } from 'commander';
+import type { CommonOptions, Invocation } from './invocation.ts';
+import { formats } from './format.ts';
+
+/** Registers one command with its subcommands below the program. */
+export type Register = (program: Command, invocation: Invocation) => void;
+
+export interface Leaf {
+  /** `create [id]` */
+  readonly usage: string;
+  readonly aliases?: readonly string[];
+  readonly summary: string;
+  /** What a person types, and after ` # ` what it does. */
+  readonly examples: readonly string[];
+  /** What else is worth knowing: defaults, limits. */
+  readonly more?: string;
+}
+
+type Argument = string | undefined | readonly string[];
+
+/** What a command does. Arguments come as written: `[id]` as text or undefined, `<ids...>` as a list. */
+export type Deed<Options> = (args: readonly Argument[], options: Options & CommonOptions) => Promise<void>;
+
+/** A command that does something; add options to it, then `perform`. */
+export function leaf(parent: Command, invocation: Invocation, { usage, aliases, summary, examples, more }: Leaf): Command {
+  const command = parent.command(usage).description(summary);
+  if (aliases !== undefined) command.aliases(aliases);
+  command.helpOption('-h, --help', 'show this help');
+  const notes = more === undefined ? '' : `\n${more}\n`;
+  command.addHelpText('after', `${notes}\nExamples:\n${examples.map((example) => `  ${example}`).join('\n')}`);
+  addCommonOptions(command, invocation);
+  return command;
+}
+
+/** A command of commands: `key`. */
+export function branch(parent: Command, name: string, summary: string): Command {
+  return parent.command(name).description(summary).helpOption('-h, --help', 'show this help').helpCommand(false);
+}
+
+export function perform<Options>(command: Command, deed: Deed<Options>): void {
+  command.action(() => {
+    const given = command.optsWithGlobals<Options & CommonOptions>();
+    return deed(command.processedArgs as readonly Argument[], Object.assign({ format: 'table' }, given));
+  });
+}
+
+/** Also on the program itself, so that `myserver --url X list` and `myserver list --url X` are the same. */
+export function addCommonOptions(command: Command, invocation: Invocation): void {
+  command.addOption(new Option('-f, --format <format>', 'how to print (default: table)').choices(formats));
+  if (invocation.context.machine === undefined) return;
+  for (const option of [
+    new Option('--url <url>', 'the address of myserver (MYSERVER_URL)'),
+    new Option('--user <name>', 'the name to sign in with (MYSERVER_USER; default: your name on this machine)'),
+    new Option('--password-stdin', 'read passwords from standard input, a line each'),
+    new Option('--ca <file>', "trust this certificate authority (PEM) beside the system's"),
+    new Option('--insecure-http', 'allow a password over plain HTTP across a network: anybody on the way can read it'),
+  ])
+    command.addOption(option.helpGroup('Connection:'));
+}
+
+export function addColumnOptions(command: Command, names: readonly string[]): Command {
+  return command.option('-c, --columns <names>', `which columns: ${names.join(',')}`).option('--no-header', 'leave the first line out');
+}
+
+export function addYes(command: Command): Command {
+  return command.option('-y, --yes', 'do not ask');
+}
+
+/** An argument that the grammar makes a list. */
+export function listed(argument: Argument): readonly string[] {
+  if (argument === undefined) return [];
+  return typeof argument === 'string' ? [argument] : argument;
+}
+
+/** An argument that the grammar makes required. */
+export function required(argument: Argument): string {
+  return typeof argument === 'string' ? argument : listed(argument).join(' ');
+}
+
+export function optional(argument: Argument): string | undefined {
+  return typeof argument === 'string' ? argument : undefined;
+}

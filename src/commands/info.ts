@@ -1,0 +1,59 @@
+import type { ServerDetail } from '../contract/schemas.ts';
+import { formatSize } from '../core/sizes.ts';
+import { parseIds } from './arguments.ts';
+import type { Cell } from './csv.ts';
+import { leaf, listed, perform, type Register } from './grammar.ts';
+import type { CommonOptions } from './invocation.ts';
+
+export const registerInfo: Register = (program, invocation) => {
+  const command = leaf(program, invocation, {
+    usage: 'info <ids...>',
+    aliases: ['show'],
+    summary: 'all about a server, with the ways into it',
+    examples: ['myserver info 123', 'myserver info 123 -f json'],
+  });
+  perform<CommonOptions>(command, async (args, options) => {
+    const client = invocation.client(options);
+    for (const [at, id] of parseIds(listed(args[0])).entries()) {
+      const detail = await client.call('getServer', { params: { id } }, { signal: invocation.context.signal });
+      if (at > 0 && options.format === 'table') invocation.say('\n');
+      if (at > 0 && options.format === 'yaml') invocation.say('---\n');
+      await invocation.thing(options, detail, fieldsOf(detail));
+    }
+  });
+};
+
+function fieldsOf({ server, waysIn, hostKeyFingerprint, gatewayKey, usage }: ServerDetail): readonly (readonly [string, Cell])[] {
+  return [
+    ['server', server.id],
+    ...(server.name === null ? [] : [['name', server.name] as const]),
+    ['status', server.status],
+    ...(server.problem === null ? [] : [['problem', server.problem] as const]),
+    ['owner', server.owner],
+    ['admin', server.admin],
+    ['system', server.system],
+    ['type', server.type],
+    ['disk', ofLimit(usage?.diskBytes ?? undefined, server.diskBytes)],
+    ['memory', ofLimit(usage?.memoryBytes, server.memoryBytes)],
+    ['cpus', server.cpus],
+    ['address', server.address],
+    ...server.ports.map(
+      ({ block, protocol, publicPort, privatePort }) => [`port ${block}`, `${publicPort} -> ${privatePort}/${protocol}`] as const,
+    ),
+    ...(usage === null ? [] : [['processes', usage.processes] as const]),
+    ['host key', hostKeyFingerprint ?? 'not known'],
+    ['gateway key', gatewayKey ? "installed in the admin's authorized_keys" : 'not installed'],
+    ['created', server.createdAt],
+    ...(server.notes === '' ? [] : [['notes', server.notes] as const]),
+    ['your right', server.right],
+    ...waysIn.map((way) => [`way in: ${way.kind}`, way.text] as const),
+  ];
+}
+
+function ofLimit(used: number | undefined, limit: number): string {
+  return used === undefined ? formatSize(limit) : `${formatSize(limit)} (${formatSize(roundToMiB(used))} used)`;
+}
+
+function roundToMiB(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20) * 2 ** 20;
+}

@@ -1,0 +1,326 @@
+/** A control in memory that speaks the contract to the letter: every input and every answer is checked against the schemas. For tests of the command line. */
+import { Value } from 'typebox/value';
+import type { Client } from '../client/client.ts';
+import type { Input, Output, Route } from '../contract/route.ts';
+import { type RouteName, type Routes, routes } from '../contract/routes.ts';
+import type { FindingView, GrantView, GroupView, KeyView, OperationView, PersonView, ServerView } from '../contract/schemas.ts';
+import { fault } from '../core/errors.ts';
+
+type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
+
+export const madeAt = '2026-11-22T05:00:00.000Z';
+const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGQ2c3x0b8n1o1u7Yf0p7Wm6mC0f2hB7e4w2k8Xq9r1T';
+
+export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {
+  return {
+    id,
+    generation: `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`,
+    owner: 'jbond007',
+    admin: 'jbond007',
+    name: null,
+    system: 'debian12',
+    type: 'minimal',
+    diskBytes: 5 * 2 ** 30,
+    memoryBytes: 512 * 2 ** 20,
+    cpus: 1,
+    address: `192.168.${10 + Math.floor(id / 100)}.${100 + (id % 100)}`,
+    ports: [
+      { block: 'ssh', protocol: 'tcp', publicPort: 2000 + id, privatePort: 22 },
+      { block: 'www', protocol: 'tcp', publicPort: 8000 + id, privatePort: 80 },
+      { block: 'usr', protocol: 'tcp', publicPort: 58_000 + id, privatePort: 8000 },
+    ],
+    status: 'running',
+    problem: null,
+    notes: '',
+    createdAt: madeAt,
+    right: 'all',
+    ...change,
+  };
+}
+
+export function personNamed(name: string, change: Partial<PersonView> = {}): PersonView {
+  return {
+    name,
+    role: 'user',
+    canCreate: true,
+    disabled: false,
+    passwordMustChange: false,
+    quota: { servers: 3, cpus: null, memoryBytes: 4 * 2 ** 30, diskBytes: null },
+    used: { servers: 1, cpus: 1, memoryBytes: 512 * 2 ** 20, diskBytes: 5 * 2 ** 30 },
+    groups: [],
+    createdAt: madeAt,
+    ...change,
+  };
+}
+
+/** What tests set and look at. */
+export class MemoryControl {
+  readonly servers = new Map<number, ServerView>();
+  readonly people = new Map<string, PersonView>();
+  readonly keys: KeyView[] = [];
+  readonly groups = new Map<string, GroupView>();
+  readonly grants: GrantView[] = [];
+  readonly operations = new Map<string, OperationView>();
+  readonly findings: FindingView[] = [];
+  readonly calls: { readonly name: RouteName; readonly input: unknown; readonly idempotencyKey: string | undefined }[] = [];
+  /** How often an operation is looked at before it has ended. */
+  looksUntilDone = 2;
+  /** The name that `me` gives: null for root. */
+  asker: string | null = 'jbond007';
+  publicHost = 'host.example.org';
+  /** Creating or changing this server fails. */
+  brokenId: number | undefined;
+  readonly #looks = new Map<string, number>();
+
+  readonly client: Client = {
+    call: async (name, ...args) => {
+      const [input = {}, options = {}] = args as [object?, { idempotencyKey?: string; signal?: AbortSignal }?];
+      options.signal?.throwIfAborted();
+      return Promise.resolve(this.answer(name, input, options.idempotencyKey) as never);
+    },
+  };
+
+  /** One call, from the client in memory or from the HTTP server of a test. */
+  answer(name: RouteName, input: object, idempotencyKey: string | undefined): unknown {
+    this.calls.push({ name, input, idempotencyKey });
+    const route: Route = routes[name];
+    const given = input as Readonly<Record<'params' | 'query' | 'body', unknown>>;
+    for (const part of ['params', 'query', 'body'] as const) {
+      const schema = route[part];
+      if (schema === undefined ? given[part] !== undefined : !Value.Check(schema, part === 'query' ? (given.query ?? {}) : given[part]))
+        throw fault('bad-request', `${name}: ${part} ${JSON.stringify(given[part])} is not what the contract says`);
+    }
+    const make = this.#answers[name] as ((input: unknown) => unknown) | undefined;
+    if (make === undefined) throw fault('internal', `the control in memory has no ${name}`);
+    const answer = make({ params: {}, query: {}, body: {}, ...input });
+    if (route.response !== undefined && !Value.Check(route.response, answer))
+      throw new Error(`${name} answers what the contract does not say: ${JSON.stringify(Value.Errors(route.response, answer))}`);
+    return answer;
+  }
+
+  begin(kind: string, serverId: number | null, subject = `server ${serverId ?? '?'}`): OperationView {
+    const operation: OperationView = {
+      id: `operation-${this.operations.size + 1}`,
+      kind,
+      person: this.asker,
+      serverId,
+      generation: null,
+      subject,
+      state: 'pending',
+      step: 'waiting for its turn',
+      fraction: 0,
+      error: null,
+      createdAt: madeAt,
+      endedAt: null,
+    };
+    this.operations.set(operation.id, operation);
+    return operation;
+  }
+
+  #look(id: string): OperationView {
+    const operation = this.operations.get(id);
+    if (operation === undefined) throw fault('no-such-operation', `there is no operation ${id}`);
+    if (operation.state !== 'pending' && operation.state !== 'running') return operation;
+    const looks = (this.#looks.get(id) ?? 0) + 1;
+    this.#looks.set(id, looks);
+    const isBroken = operation.serverId !== null && operation.serverId === this.brokenId;
+    const next: OperationView =
+      looks < this.looksUntilDone
+        ? { ...operation, state: 'running', step: `step ${looks}`, fraction: looks / this.looksUntilDone }
+        : isBroken
+          ? {
+              ...operation,
+              state: 'failed',
+              error: { code: 'engine-failed', message: `${operation.subject} did not start: the engine said no` },
+              endedAt: madeAt,
+            }
+          : { ...operation, state: 'done', step: '', fraction: 1, endedAt: madeAt };
+    this.operations.set(id, next);
+    return next;
+  }
+
+  #server(id: number): ServerView {
+    const server = this.servers.get(id);
+    if (server === undefined)
+      throw fault('no-such-server', `there is no server ${id}: "myserver list" shows those you may see`, { details: { id } });
+    return server;
+  }
+
+  #verb(kind: string, status: ServerView['status']) {
+    return ({ params: { id } }: { readonly params: { readonly id: number } }) => {
+      this.servers.set(id, { ...this.#server(id), status });
+      return { operation: this.begin(kind, id) };
+    };
+  }
+
+  readonly #answers: Answers = {
+    health: () => ({ ok: true, version: '0.1.0' }),
+    me: () => ({ name: this.asker, isRoot: this.asker === null, person: this.asker === null ? null : personNamed(this.asker) }),
+    listServers: ({ query: { owner } }) => ({
+      servers: [...this.servers.values()].filter((server) => owner === undefined || server.owner === owner),
+    }),
+    createServers: ({ body }) => {
+      const ids = Array.from({ length: body.count ?? 1 }, (_none, at) => (body.id ?? 123) + at);
+      const taken = ids.find((id) => this.servers.has(id));
+      if (taken !== undefined)
+        throw fault('id-taken', `server ${taken} is there already: choose another ID, or leave it out`, { details: { id: taken } });
+      const owner = body.owner ?? this.asker ?? 'root';
+      const servers = ids.map((id) =>
+        serverOf(id, {
+          owner,
+          admin: body.admin ?? owner,
+          notes: body.notes ?? '',
+          system: body.system ?? 'debian12',
+          type: body.type ?? 'minimal',
+        }),
+      );
+      for (const server of servers) this.servers.set(server.id, server);
+      return {
+        servers: servers.map((server) => ({ ...server, status: 'creating' as const })),
+        operations: ids.map((id) => this.begin('create', id)),
+        passwords: servers.map(({ id, admin }) => ({ id, user: admin, password: `secret-${id}` })),
+      };
+    },
+    getServer: ({ params: { id } }) => {
+      const server = this.#server(id);
+      return {
+        server,
+        waysIn: [
+          { kind: 'ssh', text: `ssh -p ${2000 + id} ${server.admin}@${this.publicHost}` },
+          { kind: 'www', text: `http://${this.publicHost}:${8000 + id}/` },
+          { kind: 'usr', text: `${this.publicHost}:${58_000 + id}` },
+        ],
+        hostKey: `${hostKey} server-${id}`,
+        hostKeyFingerprint: 'SHA256:abc',
+        gatewayKey: true,
+        usage: null,
+      };
+    },
+    changeServer: ({ params: { id }, body: { name, ...body } }) => {
+      const server = { ...this.#server(id), ...body, ...(name === undefined ? {} : { name }) };
+      this.servers.set(id, server);
+      return { server, needsRestart: body.diskBytes !== undefined };
+    },
+    dropServer: ({ params: { id }, query: { generation } }) => {
+      if (generation !== undefined && this.#server(id).generation !== generation)
+        throw fault('conflict', `server ${id} is another one by now`);
+      this.#server(id);
+      this.servers.delete(id);
+      return { operation: this.begin('drop', id) };
+    },
+    startServer: this.#verb('start', 'running'),
+    stopServer: this.#verb('stop', 'stopped'),
+    killServer: this.#verb('kill', 'stopped'),
+    restartServer: this.#verb('restart', 'running'),
+    serverPassword: ({ params: { id }, body: { user } }) => ({ id, user: user ?? this.#server(id).admin, password: `new-secret-${id}` }),
+    getOperation: ({ params: { id } }) => ({ operation: this.#look(id) }),
+    listOperations: () => ({ operations: [...this.operations.values()] }),
+    cancelOperation: ({ params: { id } }) => ({ operation: this.#look(id) }),
+    listImages: () => ({
+      images: [
+        {
+          reference: 'debian12/minimal',
+          system: 'debian12',
+          type: 'minimal',
+          fingerprint: 'f'.repeat(64),
+          sizeBytes: 64_000_000,
+          createdAt: madeAt,
+          origin: 'built',
+          isCurrent: true,
+        },
+      ],
+      buildable: [
+        { system: 'debian12', type: 'minimal' },
+        { system: 'debian12', type: 'web' },
+      ],
+    }),
+    buildImage: ({ body: { system, type } }) => ({ operation: this.begin('image-build', null, `image ${system}/${type}`) }),
+    importImage: ({ body: { system, type } }) => ({ operation: this.begin('image-import', null, `image ${system}/${type}`) }),
+    removeImage: () => undefined,
+    getPlan: () => ({
+      network: '192.168.0.0/16',
+      host: '192.168.0.1',
+      firstId: 0,
+      lastId: 999,
+      publicHost: this.publicHost,
+      blocks: [{ name: 'ssh', protocols: ['tcp'], privatePort: 22, base: 2000, stride: 1, offset: 0, rule: '2000 + ID' }],
+    }),
+    checkPlan: () => ({ findings: this.findings }),
+    doctor: () => ({ findings: this.findings }),
+    treatFinding: ({ params: { id, action } }) => {
+      this.findings.splice(0, this.findings.length, ...this.findings.filter((finding) => finding.id !== id));
+      return { done: `${action} done` };
+    },
+    listAudit: () => ({
+      lines: [
+        {
+          at: madeAt,
+          person: 'mm',
+          via: 'cli',
+          from: '192.0.2.1',
+          deed: 'create',
+          serverId: 123,
+          generation: null,
+          allowed: true,
+          detail: '',
+        },
+      ],
+    }),
+    login: ({ body: { person, password } }) => {
+      if (password !== 'right horse')
+        throw fault('wrong-password', `the name ${person} and this password do not belong together: try again`);
+      this.asker = person;
+      return { token: 'token-of-bond', id: 'token-1', expiresAt: '2099-01-01T00:00:00.000Z', passwordMustChange: false };
+    },
+    listTokens: () => ({
+      tokens: [
+        {
+          id: 'token-1',
+          person: 'jbond007',
+          label: 'myserver on desk',
+          createdAt: madeAt,
+          expiresAt: madeAt,
+          lastUsedAt: null,
+          current: true,
+        },
+      ],
+    }),
+    revokeToken: () => undefined,
+    listPeople: () => ({ people: [...this.people.values()] }),
+    addPerson: ({ body: { name, password, role = 'user' } }) => {
+      const person = personNamed(name, { role });
+      this.people.set(name, person);
+      return { person, password: password === undefined ? 'first-secret' : null };
+    },
+    changePerson: ({ params: { name }, body: { role = 'user', disabled = false } }) => ({ person: personNamed(name, { role, disabled }) }),
+    removePerson: ({ params: { name } }) => void this.people.delete(name),
+    personPassword: ({ body: { next } }) => ({ password: next === undefined ? 'generated' : null }),
+    listKeys: () => ({ keys: this.keys }),
+    addKeys: ({ body: { text } }) => {
+      this.keys.push({ fingerprint: 'SHA256:key', algorithm: 'ssh-ed25519', comment: text.slice(0, 20), publicKey: text, addedAt: madeAt });
+      return { keys: this.keys };
+    },
+    removeKey: () => undefined,
+    listGroups: () => ({ groups: [...this.groups.values()] }),
+    addGroup: ({ body: { name, description = '' } }) => {
+      const group = { name, description, members: [] };
+      this.groups.set(name, group);
+      return { group };
+    },
+    removeGroup: ({ params: { name } }) => void this.groups.delete(name),
+    setMember: ({ params: { name, person }, body: { isLeader = false } }) => {
+      const group = this.groups.get(name);
+      if (group === undefined) throw fault('no-such-group', `there is no group ${name}`);
+      group.members.push({ person, isLeader });
+      return { group };
+    },
+    removeMember: () => undefined,
+    listGrants: () => ({ grants: this.grants }),
+    addGrant: ({ body: { target, subject, right, expiresAt } }) => {
+      const grant = { id: `grant-${this.grants.length + 1}`, target, subject, right, grantedBy: 'jbond007', expiresAt: expiresAt ?? null };
+      this.grants.push(grant);
+      return { grant };
+    },
+    removeGrant: () => undefined,
+  };
+}

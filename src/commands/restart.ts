@@ -1,0 +1,20 @@
+import { parseIds } from './arguments.ts';
+import { addWait, type DeedOptions, doToEach } from './deed.ts';
+import { leaf, listed, perform, type Register } from './grammar.ts';
+
+export const registerRestart: Register = (program, invocation) => {
+  const command = leaf(program, invocation, {
+    usage: 'restart <ids...>',
+    summary: 'stop servers and start them again',
+    examples: ['myserver restart 123', 'myserver restart 1 2 5-9    # several at once'],
+    more: 'What runs inside is ended; what is on the disk stays.',
+  });
+  addWait(command);
+  perform<DeedOptions>(command, (args, options) =>
+    doToEach(invocation, options, parseIds(listed(args[0])), {
+      outcome: 'is running again',
+      begin: async (client, id) =>
+        (await client.call('restartServer', { params: { id } }, { signal: invocation.context.signal })).operation,
+    }),
+  );
+};

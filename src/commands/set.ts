@@ -1,0 +1,75 @@
+import type { Output } from '../contract/route.ts';
+import type { Routes } from '../contract/routes.ts';
+import type { ChangeServer } from '../contract/schemas.ts';
+import { fault } from '../core/errors.ts';
+import { formatSize } from '../core/sizes.ts';
+import { parseCount, parseDisk, parseIds, parseMemory } from './arguments.ts';
+import { leaf, listed, perform, type Register } from './grammar.ts';
+import type { CommonOptions } from './invocation.ts';
+
+interface SetOptions extends CommonOptions {
+  readonly notes?: string;
+  /** false: `--no-name`. */
+  readonly name?: string | false;
+  readonly mem?: string;
+  readonly cpus?: string;
+  readonly disk?: string;
+}
+
+export const registerSet: Register = (program, invocation) => {
+  const command = leaf(program, invocation, {
+    usage: 'set <ids...>',
+    summary: 'change notes, name, memory, CPUs or disk of servers',
+    examples: [
+      'myserver set 123 --mem 1G --cpus 2',
+      'myserver set 123 --notes "web course, group 4"',
+      "myserver set 123 --notes ''    # no notes",
+    ],
+    more: 'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.',
+  })
+    .option('--notes <text>', 'notes, shown in the list')
+    .option('--name <name>', 'a name beside the ID')
+    .option('--no-name', 'take the name away')
+    .option('--mem <size>', 'memory: 512 (MiB), 512M, 1G')
+    .option('--cpus <n>', 'CPUs')
+    .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow');
+  perform<SetOptions>(command, async (args, options) => {
+    const ids = parseIds(listed(args[0]));
+    const body = changeOf(options);
+    if (Object.keys(body).length === 0)
+      throw fault('bad-request', 'nothing to change was given: add --notes, --name, --mem, --cpus or --disk (see "myserver set --help")');
+    const client = invocation.client(options);
+    const changed: Output<Routes['changeServer']>[] = [];
+    for (const id of ids) {
+      try {
+        changed.push(await client.call('changeServer', { params: { id }, body }, { signal: invocation.context.signal }));
+      } catch (error) {
+        invocation.fail(error, options);
+      }
+    }
+    if (changed.length === 0) return;
+    const text = changed.map(({ server, needsRestart }) => {
+      const sizes = `${formatSize(server.memoryBytes)} memory, ${server.cpus} CPUs, ${formatSize(server.diskBytes)} disk`;
+      const restart = needsRestart ? `; it holds after "myserver restart ${server.id}"` : '';
+      return `server ${server.id} is changed: ${sizes}${restart}\n`;
+    });
+    if (options.format === 'csv') {
+      const columns = [
+        { name: 'id', cell: (one: (typeof changed)[number]) => one.server.id },
+        { name: 'needsRestart', cell: (one: (typeof changed)[number]) => one.needsRestart },
+      ];
+      await invocation.rows(options, columns, changed);
+    } else await invocation.result(options, changed, text.join(''));
+  });
+};
+
+function changeOf({ notes, name, mem, cpus, disk }: SetOptions): ChangeServer {
+  return {
+    ...(notes === undefined ? {} : { notes }),
+    ...(typeof name === 'string' ? { name } : {}),
+    ...(name === false ? { name: null } : {}),
+    ...(mem === undefined ? {} : { memoryBytes: parseMemory(mem) }),
+    ...(cpus === undefined ? {} : { cpus: parseCount(cpus, 'a number of CPUs', 1, 512) }),
+    ...(disk === undefined ? {} : { diskBytes: parseDisk(disk) }),
+  };
+}

@@ -1,0 +1,92 @@
+import type { ServerDetail } from '../contract/schemas.ts';
+import { fault } from '../core/errors.ts';
+import { parseServerId } from '../core/ids.ts';
+import { leaf, listed, perform, type Register, required } from './grammar.ts';
+import type { CommonOptions, Invocation } from './invocation.ts';
+import { visible } from './plain-text.ts';
+import { publicPort } from './server-columns.ts';
+
+interface SshOptions extends CommonOptions {
+  readonly inside?: string;
+  readonly print?: boolean;
+}
+
+export const registerSsh: Register = (program, invocation) => {
+  const command = leaf(program, invocation, {
+    usage: 'ssh <id> [command...]',
+    aliases: ['shell'],
+    summary: 'log in to a server, or run a command in it',
+    examples: [
+      'myserver ssh 123',
+      'myserver ssh 123 uptime',
+      'myserver ssh 123 sudo apt install -y git',
+      'myserver ssh --inside guest 123    # as another user inside',
+    ],
+    more:
+      "It runs this machine's own ssh with the server's true host key, so that it never asks whether to trust it.\n" +
+      "What follows the ID goes to the server as it is; options of myserver come before the ID. The exit code is ssh's.",
+  })
+    .passThroughOptions()
+    .option('--inside <user>', "a user inside the server (default: the server's admin)")
+    .option('--print', 'print the command for ssh, and do not run it');
+  perform<SshOptions>(command, async (args, options) => {
+    const id = parseServerId(required(args[0]));
+    const client = invocation.client(options);
+    const { signal } = invocation.context;
+    const detail = await client.call('getServer', { params: { id } }, { signal });
+    const { publicHost } = await client.call('getPlan', {}, { signal });
+    const way = wayInto(detail, publicHost, options.inside);
+    if (options.print === true || invocation.context.machine === undefined) {
+      await invocation.result(options, { argv: plainArgv(way) }, `${plainArgv(way).map(shellWord).join(' ')}\n`);
+      return;
+    }
+    invocation.exitCode = await enter(invocation, detail, way, listed(args[1]));
+  });
+};
+
+interface Way {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+}
+
+function wayInto({ server }: ServerDetail, host: string, inside: string | undefined): Way {
+  const { id, status, problem } = server;
+  if (status === 'stopped') throw fault('wrong-state', `server ${id} is stopped: start it with "myserver start ${id}", then try again`);
+  if (status !== 'running')
+    throw fault('wrong-state', `server ${id} is ${status}${problem === null ? '' : ` (${problem})`}: "myserver info ${id}" tells more`);
+  const port = publicPort(server, 'ssh') ?? server.ports.find((one) => one.privatePort === 22)?.publicPort;
+  if (port === undefined) throw fault('cannot-here', `server ${id} has no public port for SSH in this plan (see "myserver plan show")`);
+  return { host, port, user: inside ?? server.admin };
+}
+
+/** With the host's key in a file of its own, under a name of its own: other servers at other ports of the same host do not get in its way. */
+async function enter(invocation: Invocation, { server, hostKey }: ServerDetail, way: Way, words: readonly string[]): Promise<number> {
+  const machine = invocation.machine('ssh');
+  const key = /^([a-z\d@.-]+) ([A-Za-z\d+/=]+)(?: |$)/u.exec(hostKey ?? '');
+  const alias = `server-${server.id}`;
+  await using file = key === null ? undefined : await machine.temporaryFile('known_hosts', `${alias} ${key[1]} ${key[2]}\n`);
+  const trust =
+    file === undefined
+      ? []
+      : [
+          `HostKeyAlias=${alias}`,
+          `UserKnownHostsFile="${file.path.replaceAll('%', '%%')}"`,
+          'GlobalKnownHostsFile=none',
+          'StrictHostKeyChecking=yes',
+          'CheckHostIP=no',
+          'UpdateHostKeys=no',
+        ];
+  const options = trust.flatMap((option) => ['-o', option]);
+  // `--` and -l: neither a host nor a user that begins with "-" can become an option (-oProxyCommand=...).
+  return machine.execute(['ssh', '-p', String(way.port), '-l', way.user, ...options, '--', way.host, ...words]);
+}
+
+function plainArgv({ host, port, user }: Way): readonly string[] {
+  return ['ssh', '-p', String(port), `${user}@${host}`];
+}
+
+function shellWord(word: string): string {
+  const plain = visible(word);
+  return /^[\w@%+=:,./-]+$/u.test(plain) ? plain : `'${plain.replaceAll("'", String.raw`'\''`)}'`;
+}

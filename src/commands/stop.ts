@@ -1,0 +1,19 @@
+import { parseIds } from './arguments.ts';
+import { addWait, type DeedOptions, doToEach } from './deed.ts';
+import { leaf, listed, perform, type Register } from './grammar.ts';
+
+export const registerStop: Register = (program, invocation) => {
+  const command = leaf(program, invocation, {
+    usage: 'stop <ids...>',
+    summary: 'shut servers down cleanly',
+    examples: ['myserver stop 123', 'myserver stop 1 2 5-9    # several at once'],
+    more: 'What is on the disk stays. One that does not shut down by itself is ended with "myserver kill".',
+  });
+  addWait(command);
+  perform<DeedOptions>(command, (args, options) =>
+    doToEach(invocation, options, parseIds(listed(args[0])), {
+      outcome: 'is stopped',
+      begin: async (client, id) => (await client.call('stopServer', { params: { id } }, { signal: invocation.context.signal })).operation,
+    }),
+  );
+};

@@ -1,0 +1,56 @@
+/** What `myserver` alone prints: enough to get a server and get into it without reading anything else. */
+export const usageText = `myserver: a server of your own, with root, in one word
+
+  myserver create              a new server: it prints how to get in, and a one-time password
+  myserver list                your servers
+  myserver ssh 123             log in to server 123
+
+Servers
+  create [ID]                  create a server (--system --type --disk --mem --cpus --key FILE --count N)
+  list                         the classic table; -f json|csv|yaml, -c id,ssh,status for scripts
+  info ID                      all about a server, with the ways into it
+  start ID   stop ID           several at once: stop 1 2 5-9
+  restart ID   kill ID         kill pulls the plug
+  set ID                       notes, name, memory, CPUs, disk: set 123 --mem 1G --cpus 2
+  drop ID                      destroy it with everything on it, and give the ID back
+
+Getting in
+  ssh ID [COMMAND]             log in, or run a command there
+  password ID                  a new one-time password inside the server
+  key add FILE                 your SSH public key, put into the servers you create; key list, key remove
+
+Working together
+  share add ID WHO RIGHT       let a person or group see, enter or manage a server; share list, share remove
+  group add|list|remove        classes and courses; group member add|remove GROUP PEOPLE
+  user add|list|set|remove     people, their roles and quotas (administrators)
+
+You
+  login URL   logout           sign in once instead of giving the password at each command
+  password                     change the password you sign in with
+  token list|revoke            where you are signed in
+
+The installation
+  image list|build|import|remove   what servers are made from
+  plan show|check              which address and which ports belong to which ID
+  operation list|show|cancel   long work that is under way
+  doctor                       what is not as it should be; doctor --mend
+  audit                        who did what
+  completion bash|zsh|fish     completion with the Tab key for your shell
+
+Ways in to server 123 (default plan), from any machine
+  ssh -p 2123 NAME@HOST        SSH, SFTP, VS Code, PuTTY: port 2000 + ID
+  http://HOST:8123/            its web server (port 80 inside): port 8000 + ID
+  HOST:58123                   its own program (port 8000 inside): port 58000 + ID
+
+Also
+  COMMAND --help               options, defaults and examples of a command
+  -f table|json|csv|yaml       how to print; errors are then JSON too: {"error":{"code","message"}} on the error side
+  -y, --yes                    do not ask; without a terminal nothing is ever asked
+  --url, --user                the address of myserver and your name there; also MYSERVER_URL, MYSERVER_USER
+  --version                    the version
+
+Exit codes
+  0 done   1 something else failed, or doctor found an error   2 the command line was wrong   3 not signed in or not allowed
+  4 no such thing   5 it conflicts with what is there   6 a limit is reached   7 the host cannot do it now   130 interrupted
+  Of several servers the first failure counts; "ssh" gives the exit code of ssh.
+`;
