@@ -3,7 +3,8 @@
  * `conformance.ts` is what each of them must pass. An engine decides nothing: it does what it is told to one named instance, and says what is there.
  *
  * Every method may throw `engine-unavailable` (nobody answers; try again later), `engine-failed` (it refused or broke; the sentence says what it
- * said) and `cancelled` (the signal fired). Methods that change may be repeated: doing what is already so is a success.
+ * said) and `cancelled` (the signal fired); and one that is given a name throws `not-found` where no instance has it, unless it says otherwise.
+ * Methods that change may be repeated: doing what is already so is a success.
  */
 import type { Generation, ServerId } from '../core/ids.ts';
 import type { Limits, SeenState } from '../core/server.ts';

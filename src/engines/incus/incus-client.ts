@@ -42,6 +42,8 @@ export interface IncusClient extends Disposable {
   /** The answer's raw bytes: files. Throws as `ask` does. */
   fetch(deed: Omit<Deed, 'body'> & Pick<IncusCall, 'body'>): Promise<IncusAnswer>;
   websocket(path: string): WebSocket;
+  /** The path with the project in its query, for connections that are made elsewhere. */
+  inProject(path: string): string;
 }
 
 /** One round of waiting for an operation. A dead Incus is noticed by the broken connection, a hung one after this and `lateMs`. */
@@ -85,6 +87,7 @@ export function makeIncusClient(options: { readonly socket: string; readonly pro
 
   return {
     socket,
+    inProject,
     ask: async <Answer>(deed: Deed) => (await envelope(deed)).metadata as Answer,
     begin,
     settle,

@@ -5,6 +5,7 @@
 import { fault } from '../../core/errors.ts';
 import type { InstanceSpec, InstanceTags } from '../engine.ts';
 import type { IncusClient, Operation } from './incus-client.ts';
+import { referencedBytes, type DiskPlace } from './incus-disk.ts';
 import { hasSaid } from './incus-error.ts';
 import { findImage, rememberBase, type IncusImage } from './incus-image.ts';
 import {
@@ -20,10 +21,10 @@ import {
 } from './incus-instance.ts';
 import { discardInstance, type LifeOptions } from './incus-life.ts';
 import { lookUp, pathOf } from './incus-lookup.ts';
-import { diskBytesOf } from './incus-state.ts';
 
 export interface CreateOptions extends LifeOptions {
   readonly place: InstancePlace;
+  readonly disk: DiskPlace;
 }
 
 /** A second create of the same name at the same time is met once, or twice when that one fails; more means that somebody else plays. */
@@ -32,14 +33,14 @@ const mostRounds = 4;
 export async function createInstance(options: CreateOptions, spec: InstanceSpec, signal: AbortSignal | undefined): Promise<void> {
   const { client } = options;
   for (let round = 1; ; round += 1) {
-    if (await settleFormer(options, spec, signal)) return;
+    if (await settleFormer(options, spec, round, signal)) return;
     const image = await findImage(client, spec.image, signal);
     try {
       await make(options, spec, image, signal);
       return;
     } catch (error) {
-      if (round < mostRounds && hasSaid(error, /instance.* already exists/iu)) continue;
-      if (!hasSaid(error, /already exists/iu)) await discardOurs(options, spec);
+      if (round < mostRounds && hasSaid(error, /instance.* already exists|is busy running a|image not found/iu)) continue;
+      if (!hasSaid(error, /already exists|is busy/iu)) await discardOurs(options, spec);
       throw error;
     }
   }
@@ -57,20 +58,19 @@ async function make(options: CreateOptions, spec: InstanceSpec, image: IncusImag
  * Looks at what already has the name. True: it is what was asked for, whole. False: there is nothing (any more). Throws `conflict` where it is
  * somebody else's.
  */
-async function settleFormer(options: CreateOptions, spec: InstanceSpec, signal: AbortSignal | undefined): Promise<boolean> {
+async function settleFormer(options: CreateOptions, spec: InstanceSpec, round: number, signal: AbortSignal | undefined): Promise<boolean> {
   const { client } = options;
-  let former = await lookUp(client, spec.name, signal);
-  if (former === undefined) return false;
-  refuseStranger(former, spec.tags);
+  // The usual case, in one question. In a later round another's create is under way and may have no record yet.
+  if (round === 1 && (await lookUp(client, spec.name, signal)) === undefined) return false;
   const going = await operationOn(client, spec.name);
   if (going !== undefined) {
     await client.settle(going, { method: 'GET', path: '', deed: `create ${spec.name}`, signal }).catch((error: unknown) => {
       if (signal?.aborted === true) throw error;
     });
-    former = await lookUp(client, spec.name, signal);
-    if (former === undefined) return false;
-    refuseStranger(former, spec.tags);
   }
+  const former = await lookUp(client, spec.name, signal);
+  if (former === undefined) return false;
+  refuseStranger(former, spec.tags);
   if (!isComplete(former)) {
     await discardInstance(options, spec.name);
     return false;
@@ -103,11 +103,12 @@ async function discardOurs(options: CreateOptions, spec: InstanceSpec): Promise<
  */
 async function measureBase(options: CreateOptions, spec: InstanceSpec, fingerprint: string): Promise<void> {
   const { client, place } = options;
-  const baseBytes = (await diskBytesOf(client, spec.name)) ?? 0;
+  const referenced = await referencedBytes(options.disk, spec.name);
+  const baseBytes = referenced ?? 0;
   const root = rootDevice(place.pool, spec.limits.diskBytes, baseBytes);
   const body = { config: baseConfig(baseBytes), devices: { root } };
   await client.ask({ method: 'PATCH', path: pathOf(spec.name), body, deed: `set the disk size of ${spec.name}` });
-  await rememberBase(client, fingerprint, baseBytes);
+  if (referenced !== undefined) await rememberBase(client, fingerprint, referenced);
 }
 
 /** The operation that is making this instance now, if one is. */

@@ -10,8 +10,8 @@ import { createInstance } from './incus-create.ts';
 import { isNotFound } from './incus-error.ts';
 import { pushInstanceFiles, readInstanceFile } from './incus-files.ts';
 import { makeImages } from './incus-images.ts';
-import { baseBytesOf, seenOf, type IncusInstance } from './incus-instance.ts';
-import { destroyInstance, killInstance, pauseInstance, resumeInstance, startInstance, stopInstance } from './incus-life.ts';
+import { seenOf, type IncusInstance } from './incus-instance.ts';
+import { destroyInstance, killInstance, pauseInstance, resumeInstance, retagInstance, startInstance, stopInstance } from './incus-life.ts';
 import { setInstanceLimits } from './incus-limits.ts';
 import { lookUp } from './incus-lookup.ts';
 import { runInside } from './incus-run.ts';
@@ -35,9 +35,10 @@ export interface IncusEngineOptions {
 export type IncusEngine = Engine & Disposable;
 
 export async function makeIncusEngine(options: IncusEngineOptions): Promise<IncusEngine> {
-  const { pool, network, log, enter = [] } = options;
+  const { socket, project, pool, network, log, enter = [] } = options;
   const client = makeIncusClient(options);
-  const here = { client, log, enter, place: { pool, network, hasOldCgroups: await hasOldCgroups() } };
+  const disk = { socket, project, pool, enter };
+  const here = { client, log, enter, disk, place: { pool, network, hasOldCgroups: await hasOldCgroups() } };
   return {
     facts: (signal) => factsOf(client, pool, signal),
     async list(signal) {
@@ -55,15 +56,14 @@ export async function makeIncusEngine(options: IncusEngineOptions): Promise<Incu
     pause: (name, signal) => pauseInstance(here, name, signal),
     resume: (name, signal) => resumeInstance(here, name, signal),
     destroy: (name, tags, signal) => destroyInstance(here, name, tags, signal),
-    setLimits: (name, limits, signal) => setInstanceLimits(client, pool, name, limits, signal),
+    retag: (name, tags, signal) => retagInstance(here, name, tags, signal),
+    setLimits: (name, limits, signal) => setInstanceLimits(client, disk, name, limits, signal),
     readFile: (name, path, signal) => readInstanceFile(client, name, path, signal),
     pushFiles: (name, files, signal) => pushInstanceFiles(client, name, files, signal),
     run: (name, argv, input = '', signal) => runInside(client, name, argv, input, signal),
     async usage(name, signal) {
-      const instance = await lookUp(client, name, signal);
-      if (instance === undefined) return undefined;
       try {
-        return usageOf(await stateNow(client, name, signal), baseBytesOf(instance) ?? 0);
+        return usageOf(await stateNow(client, name, signal));
       } catch (error) {
         if (isNotFound(error)) return undefined;
         throw error;

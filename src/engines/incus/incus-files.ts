@@ -4,23 +4,25 @@ import type { FileToPush } from '../engine.ts';
 import type { IncusClient } from './incus-client.ts';
 import { isNotFound } from './incus-error.ts';
 import { pathOf, required } from './incus-lookup.ts';
+import { openSftp } from './incus-sftp.ts';
 
 const mostBytes = 2 ** 20;
-/** Files on their way at once. One helper process of Incus serves an instance's files: more than this only queue in it. */
+/** Files on their way at once: all share one connection, and more than this only queue at its other end. */
 const atOnce = 8;
 
 export async function readInstanceFile(client: IncusClient, name: string, path: string, signal?: AbortSignal): Promise<string | undefined> {
+  const deed = `read ${path} of ${name}`;
   try {
     const answer = await client.fetch({
       method: 'GET',
-      path: filePath(name, path),
-      deed: `read ${path} of ${name}`,
+      path: pathOf(name, `/files?path=${encodeURIComponent(absolute(path))}`),
+      deed,
       maxBytes: mostBytes,
       signal,
     });
     const kind = answer.headers['x-incus-type'];
     if (kind === 'file') return answer.body.toString('utf8');
-    throw fault('engine-failed', `could not read ${path} of ${name}: it is a ${String(kind)}, not a file`);
+    throw fault('engine-failed', `could not ${deed}: it is a ${String(kind)}, not a file`);
   } catch (error) {
     if (!isNotFound(error)) throw error;
     await required(client, name, signal);
@@ -35,41 +37,28 @@ export async function pushInstanceFiles(
   files: readonly FileToPush[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const push = (file: FileToPush) => pushOne(client, name, file, signal);
-  for (const file of files) if (file.kind === 'directory') await push(file);
-  const waiting = files.filter(({ kind }) => kind === 'file');
-  const worker = async () => {
-    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await push(file);
-  };
-  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, waiting.length) }, worker));
-  for (const result of results) if (result.status === 'rejected') throw result.reason;
-}
-
-async function pushOne(client: IncusClient, name: string, file: FileToPush, signal: AbortSignal | undefined): Promise<void> {
-  const { path, kind, mode, uid, gid, content } = file;
+  for (const { path } of files) absolute(path);
   try {
-    await client.fetch({
-      method: 'POST',
-      path: filePath(name, path),
-      headers: {
-        'content-type': 'application/octet-stream',
-        'x-incus-type': kind,
-        'x-incus-mode': mode.toString(8).padStart(4, '0'),
-        'x-incus-uid': String(uid),
-        'x-incus-gid': String(gid),
-        'x-incus-write': 'overwrite',
-      },
-      body: kind === 'directory' ? '' : content,
-      deed: `write ${path} of ${name}`,
+    using sftp = await openSftp({
+      socket: client.socket,
+      path: client.inProject(pathOf(name, '/sftp')),
+      deed: `write files of ${name}`,
       signal,
     });
+    for (const file of files) if (file.kind === 'directory') await sftp.makeDirectory(file);
+    const waiting = files.filter(({ kind }) => kind === 'file');
+    const worker = async () => {
+      for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await sftp.writeFile(file);
+    };
+    const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, waiting.length) }, worker));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
   } catch (error) {
     if (isNotFound(error)) await required(client, name);
     throw error;
   }
 }
 
-function filePath(name: string, path: string): string {
-  if (!path.startsWith('/')) throw fault('bad-request', `"${path}" is not an absolute path`);
-  return pathOf(name, `/files?path=${encodeURIComponent(path)}`);
+function absolute(path: string): string {
+  if (!path.startsWith('/') || path.includes('\0')) throw fault('bad-request', `"${path}" is not an absolute path`);
+  return path;
 }

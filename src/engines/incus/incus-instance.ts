@@ -25,6 +25,7 @@ const tag = {
   installation: 'user.myserver.installation',
   generation: 'user.myserver.generation',
   id: 'user.myserver.id',
+  image: 'user.myserver.image',
   /** Bytes of the image inside the instance's disk: the pool's quota counts them too, and they are not the person's. */
   base: 'user.myserver.base',
 } as const;
@@ -51,9 +52,8 @@ export function instanceBody(spec: InstanceSpec, place: InstancePlace, fingerpri
     profiles: [],
     source: { type: 'image', fingerprint },
     config: {
-      [tag.installation]: tags.installation,
-      [tag.generation]: tags.generation,
-      [tag.id]: String(tags.id),
+      ...tagsConfig(tags),
+      [tag.image]: spec.image,
       ...(baseBytes === undefined ? {} : { [tag.base]: String(baseBytes) }),
       ...memoryConfig(limits.memoryBytes),
       ...cpuConfig(limits.cpus),
@@ -84,6 +84,10 @@ export function instanceBody(spec: InstanceSpec, place: InstancePlace, fingerpri
 /** Room for an image that nobody has measured yet, for the moment between unpacking and measuring it. */
 const unmeasuredBaseBytes = 32 * 2 ** 30;
 
+export function tagsConfig(tags: InstanceTags): Record<string, string> {
+  return { [tag.installation]: tags.installation, [tag.generation]: tags.generation, [tag.id]: String(tags.id) };
+}
+
 export function memoryConfig(bytes: number): Record<string, string> {
   return { 'limits.memory': String(bytes), 'limits.memory.enforce': 'hard', 'limits.memory.swap': 'false' };
 }
@@ -113,6 +117,7 @@ export function seenOf(instance: IncusInstance): InstanceSeen {
     state: stateOf(instance.status),
     address: instance.devices['eth0']?.['ipv4.address'],
     limits: limitsOf(instance),
+    image: instance.config[tag.image],
   };
 }
 

@@ -6,7 +6,7 @@ import type { InstanceSeen, InstanceTags } from '../engine.ts';
 import { sweepCable } from './incus-cable.ts';
 import type { IncusClient } from './incus-client.ts';
 import { IncusRefusal } from './incus-error.ts';
-import { seenOf, stateOf } from './incus-instance.ts';
+import { seenOf, stateOf, tagsConfig } from './incus-instance.ts';
 import { lookUp, pathOf, required } from './incus-lookup.ts';
 
 export interface LifeOptions {
@@ -84,6 +84,12 @@ export async function destroyInstance(
     throw fault('conflict', `${name} was not destroyed: it should be generation ${tags.generation} but carries ${whose}`);
   }
   await discardInstance(options, name, signal);
+}
+
+export async function retagInstance(options: LifeOptions, name: string, tags: InstanceTags, signal?: AbortSignal): Promise<void> {
+  await required(options.client, name, signal);
+  const body = { config: tagsConfig(tags) };
+  await options.client.ask({ method: 'PATCH', path: pathOf(name), body, deed: `change the tags of ${name}`, signal });
 }
 
 /** Destroys without asking whose it is: the caller knows. */

@@ -3,7 +3,8 @@ import { fault } from '../../core/errors.ts';
 import type { Limits } from '../../core/server.ts';
 import { formatSize } from '../../core/sizes.ts';
 import type { IncusClient } from './incus-client.ts';
-import { IncusRefusal, isNotFound } from './incus-error.ts';
+import { referencedBytes, type DiskPlace } from './incus-disk.ts';
+import { IncusRefusal } from './incus-error.ts';
 import { baseBytesOf, cpuConfig, memoryConfig, rootDevice, seenOf, type IncusInstance } from './incus-instance.ts';
 import { pathOf, required } from './incus-lookup.ts';
 import { stateNow, usageOf } from './incus-state.ts';
@@ -14,14 +15,14 @@ const leastRoomBytes = 32 * 2 ** 20;
 /** Throws `bad-size` where the disk holds more than it shall have, or the memory in use cannot be taken away from a running system. */
 export async function setInstanceLimits(
   client: IncusClient,
-  pool: string,
+  disk: DiskPlace,
   name: string,
   limits: Partial<Limits>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const { memoryBytes, cpus, diskBytes } = limits;
   const instance = await required(client, name, signal);
-  if (diskBytes !== undefined) await setDisk(client, pool, instance, diskBytes, signal);
+  if (diskBytes !== undefined) await setDisk(client, disk, instance, diskBytes, signal);
   const config = { ...(memoryBytes === undefined ? {} : memoryConfig(memoryBytes)), ...(cpus === undefined ? {} : cpuConfig(cpus)) };
   if (Object.keys(config).length === 0) return;
   try {
@@ -34,7 +35,7 @@ export async function setInstanceLimits(
 
 async function setDisk(
   client: IncusClient,
-  pool: string,
+  disk: DiskPlace,
   instance: IncusInstance,
   diskBytes: number,
   signal: AbortSignal | undefined,
@@ -42,9 +43,9 @@ async function setDisk(
   const { name } = instance;
   const baseBytes = baseBytesOf(instance) ?? 0;
   const formerBytes = seenOf(instance).limits?.diskBytes;
-  if (formerBytes === undefined || diskBytes < formerBytes) await refuseShrink(client, name, diskBytes, baseBytes);
+  if (formerBytes === undefined || diskBytes < formerBytes) await refuseShrink(client, disk, name, diskBytes, baseBytes);
   const resize = async (bytes: number) => {
-    const body = { devices: { root: rootDevice(pool, bytes, baseBytes) } };
+    const body = { devices: { root: rootDevice(disk.pool, bytes, baseBytes) } };
     await client.ask({ method: 'PATCH', path: pathOf(name), body, deed: `change the disk size of ${name}`, signal });
   };
   try {
@@ -56,9 +57,10 @@ async function setDisk(
   }
 }
 
-async function refuseShrink(client: IncusClient, name: string, diskBytes: number, baseBytes: number): Promise<void> {
-  await countAnew(client, name);
-  const held = usageOf(await stateNow(client, name), baseBytes).diskBytes ?? 0;
+async function refuseShrink(client: IncusClient, disk: DiskPlace, name: string, diskBytes: number, baseBytes: number): Promise<void> {
+  // The API's figure is up to 30 s old and not what the limit counts, but better than none.
+  const referenced = await referencedBytes(disk, name);
+  const held = referenced === undefined ? (usageOf(await stateNow(client, name)).diskBytes ?? 0) : Math.max(0, referenced - baseBytes);
   if (diskBytes >= held + leastRoomBytes) return;
   throw fault(
     'bad-size',
@@ -66,25 +68,8 @@ async function refuseShrink(client: IncusClient, name: string, diskBytes: number
   );
 }
 
-/**
- * btrfs counts what a disk holds when it commits, every 30 s: until then gigabytes just written do not show. Making a snapshot commits; it goes at
- * once, and one that a killed process left goes first.
- */
-async function countAnew(client: IncusClient, name: string): Promise<void> {
-  const snapshot = 'myserver-count';
-  const deed = `count what the disk of ${name} holds`;
-  const remove = async () => {
-    await client.operate({ method: 'DELETE', path: pathOf(name, `/snapshots/${snapshot}`), deed }).catch((error: unknown) => {
-      if (!isNotFound(error)) throw error;
-    });
-  };
-  await remove();
-  await client.operate({ method: 'POST', path: pathOf(name, '/snapshots'), body: { name: snapshot, stateful: false }, deed });
-  await remove();
-}
-
 async function explainMemory(client: IncusClient, name: string, memoryBytes: number, cause: unknown): Promise<void> {
-  const used = usageOf(await stateNow(client, name), 0).memoryBytes;
+  const used = usageOf(await stateNow(client, name)).memoryBytes;
   if (memoryBytes >= used) return;
   const found = `it uses ${inMegabytes(used)} now`;
   throw fault(

@@ -18,18 +18,12 @@ export async function stateNow(client: IncusClient, name: string, signal?: Abort
   return await client.ask<IncusState>({ method: 'GET', path, deed: `look at the state of ${name}`, signal });
 }
 
-/** Bytes on the disk, image included. Undefined where the pool cannot count. */
-export async function diskBytesOf(client: IncusClient, name: string, signal?: AbortSignal): Promise<number | undefined> {
-  return (await stateNow(client, name, signal)).disk?.['root']?.usage;
-}
-
-/** `baseBytes` of the disk are the image's and are not counted. */
-export function usageOf(state: IncusState, baseBytes: number): Usage {
-  const disk = state.disk?.['root']?.usage;
+/** The disk's bytes are those that it shares with no other: the image's are not among them while the image is there. */
+export function usageOf(state: IncusState): Usage {
   const counters = state.network?.['eth0']?.counters;
   return {
     memoryBytes: Math.max(0, state.memory.usage),
-    diskBytes: disk === undefined ? undefined : Math.max(0, disk - baseBytes),
+    diskBytes: state.disk?.['root']?.usage,
     cpuSeconds: Math.max(0, state.cpu.usage) / 1e9,
     processes: Math.max(0, state.processes),
     receivedBytes: counters?.bytes_received ?? 0,

@@ -1,0 +1,37 @@
+/**
+ * What a disk of the pool holds, told by btrfs itself. Incus's API gives only the bytes that an instance shares with nobody; its size limit counts the
+ * image's as well. Needs the pool to be on this host; elsewhere nothing is told, and the limit counts the image against the person.
+ */
+import { execFile } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const runProgram = promisify(execFile);
+
+export interface DiskPlace {
+  /** Incus's socket; its directory is Incus's own. */
+  readonly socket: string;
+  readonly project: string;
+  readonly pool: string;
+  /** Words before a program that run it where Incus's pool is mounted; none on a usual host. */
+  readonly enter: readonly string[];
+}
+
+/** All bytes the instance's disk refers to, the image's among them, counted now. Undefined where that cannot be told. */
+export async function referencedBytes(place: DiskPlace, name: string): Promise<number | undefined> {
+  const { socket, project, pool, enter } = place;
+  // Incus's own layout: an instance outside the default project is PROJECT_NAME on disk.
+  const directory = project === 'default' ? name : `${project}_${name}`;
+  const path = join(dirname(socket), 'storage-pools', pool, 'containers', directory);
+  const command: readonly string[] = [...enter, 'btrfs', 'qgroup', 'show', '--sync', '--raw', '-f', path];
+  const [program = 'btrfs', ...args] = command;
+  try {
+    const { stdout } = await runProgram(program, args, { timeout: 60_000 });
+    const line = stdout.split('\n').find((text) => /^\d+\/\d+\s/u.test(text));
+    const bytes = Number(line?.trim().split(/\s+/u)[1]);
+    return Number.isSafeInteger(bytes) ? bytes : undefined;
+  } catch {
+    // Another kind of pool, another host, no btrfs-progs: it cannot be told.
+    return undefined;
+  }
+}

@@ -1,0 +1,32 @@
+import { silentLog } from '../../base/log.ts';
+import { makeTestEngine } from '../../testing/test-engine.ts';
+import { conformanceSuite } from '../conformance.ts';
+import { makeIncusEngine } from './incus-engine.ts';
+import { makeTinyImage } from './tiny-image.testing.ts';
+
+conformanceSuite(
+  'incus',
+  async () => {
+    const host = await makeTestEngine();
+    const { socket, project, pool, bridge, inside } = host;
+    const engine = await makeIncusEngine({ socket, project, pool, network: bridge, log: silentLog, enter: inside });
+    const image = await makeTinyImage(host.dir);
+    await engine.images.import(image);
+    return {
+      engine,
+      image,
+      isReal: true,
+      addressOf: (n) => `10.77.2.${n}`,
+      inspect: async (name, path) => (await engine.run(name, ['stat', '-c', '%a %u %g %F', path])).stdout.trim(),
+      restart: async () => {
+        await host.crashIncus();
+        await host.startIncus();
+      },
+      [Symbol.asyncDispose]: async () => {
+        engine[Symbol.dispose]();
+        await host[Symbol.asyncDispose]();
+      },
+    };
+  },
+  { concurrency: 4, isLong: process.env['MYSERVER_TEST_LONG'] === '1' },
+);
