@@ -20,22 +20,24 @@ export interface OpenStoreOptions {
   readonly path: string;
   readonly clock: Clock;
   readonly log: Log;
+  /** How long to wait for a former process to let go of the lock; 2,000 unless told. */
+  readonly lockWaitMs?: number;
 }
 
 /** In one step: while the connection is held, pausing between steps would only make others wait longer. */
 const everyPage = 2 ** 30;
 
 /** How long opening waits for a former process to let go of the lock. Shorter, and a quick restart fails; longer, and a mistake is noticed late. */
-const lockWaitMs = 2000;
+const usualLockWaitMs = 2000;
 
 /**
  * Opens the store, making or migrating it as needed. Throws `busy` when another process has it open, `cannot-here` when a newer program made it,
  * `store-failed` when the file is no store of ours or is damaged.
  */
-export async function openStore({ path, clock, log }: OpenStoreOptions): Promise<Store> {
+export async function openStore({ path, clock, log, lockWaitMs = usualLockWaitMs }: OpenStoreOptions): Promise<Store> {
   await makePrivateFile(path, log);
   await using undo = new AsyncDisposableStack();
-  const database = connect(path);
+  const database = connect(path, lockWaitMs);
   undo.defer(() => {
     if (database.isOpen) database.close();
   });
@@ -57,7 +59,7 @@ async function makePrivateFile(path: string, log: Log): Promise<void> {
       if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
       throw error;
     });
-    if (made === undefined) await chmod(path, 0o600);
+    if (made === undefined && (await stat(path)).isFile()) await chmod(path, 0o600);
     await made?.close();
   } catch (error) {
     throw fault('store-failed', `the store ${path} cannot be made or reached: look at its directory and its rights`, { cause: error });
@@ -65,14 +67,15 @@ async function makePrivateFile(path: string, log: Log): Promise<void> {
 }
 
 /** EXCLUSIVE holds SQLite's lock on the file until it is closed or the process dies, however it dies. */
-function connect(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { timeout: lockWaitMs, enableForeignKeyConstraints: true });
+function connect(path: string, lockWaitMs: number): DatabaseSync {
+  const database = new DatabaseSync(path, { open: false, timeout: lockWaitMs, enableForeignKeyConstraints: true });
   try {
+    database.open();
     database.exec('pragma locking_mode = exclusive; pragma journal_mode = wal; pragma synchronous = full; pragma trusted_schema = off;');
     database.exec('begin exclusive; commit;');
     return database;
   } catch (error) {
-    database.close();
+    if (database.isOpen) database.close();
     throw translateSqliteError(error, path);
   }
 }
