@@ -21,13 +21,31 @@ export async function sweepDeadEngines(): Promise<void> {
   }
 }
 
-/** Everything of this engine, whose processes are gone. */
+/** Everything of this engine. What still runs of it is ended first. */
 export async function removeTraces(name: string): Promise<void> {
   const dir = join(testRoot, name);
+  await endRoom(await readFile(roomFile(dir), 'utf8').catch(() => ''));
   const { engine, client } = netnsNames(name);
   for (const netns of [engine, client]) await tryProgram(['ip', 'netns', 'delete', netns]);
   for (const instance of await readdir(join(dir, 'incus', 'containers')).catch(() => [])) await removeCgroups(instance);
   await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+}
+
+/** The file that names the first process of the engine's room. */
+export function roomFile(dir: string): string {
+  return join(dir, 'room');
+}
+
+/** A room closes by itself when its owner dies, but in its own time. With its first process, all of its processes are gone. */
+async function endRoom(room: string): Promise<void> {
+  while (room !== '' && isAlive(room)) {
+    try {
+      process.kill(Number.parseInt(room, 10), 'SIGKILL');
+    } catch {
+      return;
+    }
+    await sleep(10);
+  }
 }
 
 /** Containers that were ended from outside leave their (empty) cgroups behind. Below the mount point (version 2) or below each controller (version 1). */

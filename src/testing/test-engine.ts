@@ -15,7 +15,7 @@ import { runProgram, tryProgram } from '../host/program.ts';
 import { raiseKernelLimits } from '../host/kernel-limits.ts';
 import { openEngineRoom, type EngineRoom } from './engine-room.ts';
 import { processName } from './process-name.ts';
-import { netnsNames, removeTraces, sweepDeadEngines, testRoot } from './sweep.ts';
+import { netnsNames, removeTraces, roomFile, sweepDeadEngines, testRoot } from './sweep.ts';
 
 export interface TestEngineOptions {
   /** Of the sparse file below the pool. */
@@ -86,6 +86,7 @@ export async function makeTestEngine(options: TestEngineOptions = {}): Promise<T
   await writeFile(join(dir, 'owner'), processName(process.pid) ?? '');
   await makeNetworks(netns);
   const room = undo.adopt(await openEngineRoom(netns.engine, dir), ({ close }) => close());
+  await writeFile(roomFile(dir), processName(room.pid) ?? '');
   await startLxcfs(room, dir);
   const socket = join(incusDir, 'unix.socket');
   const api = makeIncusApi(socket);
