@@ -1,10 +1,10 @@
 /** Passwords that are read from a screen and typed once. */
 import { randomInt } from 'node:crypto';
 
-/** Without 0 O o 1 l I: 30 letters of which each adds 4.9 bits. */
-const letters = 'abcdefghjkmnpqrstuvwxyz2345679';
+/** Small letters and digits without 0 o 1 l: 32, of which each adds 5 bits. */
+const letters = 'abcdefghijkmnpqrstuvwxyz23456789';
 
-/** Four groups of four: 78 bits, beyond any guessing even offline, still typed without a mistake. */
+/** Four groups of four: 80 bits, beyond any guessing even offline, still typed without a mistake. */
 export function makeOneTimePassword(): string {
   const group = () => Array.from({ length: 4 }, () => letters[randomInt(letters.length)]).join('');
   return [group(), group(), group(), group()].join('-');

@@ -16,15 +16,22 @@ export async function perform<T>(store: Store, caller: Caller, deed: Deed, work:
   try {
     return await store.atomically(async (tables) => {
       const result = await work(tables);
-      await tables.audit.append({ ...originOf(caller), server: undefined, ...deed, allowed: true });
+      await tables.audit.append(lineOf(caller, deed, true));
       return result;
     });
   } catch (error) {
-    if (toFault(error).code === 'not-allowed') await refuse(store, caller, deed);
+    const { code } = toFault(error);
+    // "No such server" is what somebody is told who may not know of it.
+    if (code === 'not-allowed' || (code === 'no-such-server' && deed.server !== undefined)) await refuse(store, caller, deed);
     throw error;
   }
 }
 
 export async function refuse(store: Store, caller: Caller, deed: Deed): Promise<void> {
-  await store.audit.append({ ...originOf(caller), server: undefined, ...deed, allowed: false });
+  await store.audit.append(lineOf(caller, deed, false));
+}
+
+function lineOf(caller: Caller, { deed, detail, server }: Deed, allowed: boolean): Omit<AuditLine, 'number' | 'atMs'> {
+  const named = server === undefined ? undefined : { id: server.id, generation: server.generation };
+  return { ...originOf(caller), deed, detail, server: named, allowed };
 }

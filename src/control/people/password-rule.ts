@@ -1,6 +1,6 @@
-/** Which passwords may be chosen, and those we make ourselves. Length is what counts; rules of composition only make people write them down. */
+/** Which passwords may be chosen. Length is what counts; rules of composition only make people write them down. */
 import { Buffer } from 'node:buffer';
-import { Secret } from '../../base/secret.ts';
+import type { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
 import type { PersonName } from '../../core/names.ts';
 
@@ -26,13 +26,4 @@ export function requireGoodPassword(password: Secret, person: PersonName): void 
   ) {
     throw fault('bad-request', "the password is little more than the person's name; choose another");
   }
-}
-
-/** 32 letters and digits that nobody mistakes for one another when reading them aloud or off paper: 5 bits each. */
-const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789';
-
-/** `k3vp-9xqa-m2td-wz7h`: 80 bits. */
-export function makeOneTimePassword(random: (size: number) => Uint8Array): Secret {
-  const letters = Array.from(random(16), (byte) => alphabet[byte % alphabet.length] ?? '').join('');
-  return new Secret(letters.replaceAll(/(.{4})(?=.)/gu, '$1-'));
 }

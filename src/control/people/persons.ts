@@ -6,9 +6,10 @@ import { parsePersonName, type PersonName } from '../../core/names.ts';
 import type { Person, PersonChange, Quota } from '../../store/people.ts';
 import type { Tables } from '../../store/store.ts';
 import { type Caller, personOf, requireAdministrator } from '../caller.ts';
+import { makeOneTimePassword } from '../one-time-password.ts';
 import { perform } from './deed.ts';
 import { hashPassword } from './password-hash.ts';
-import { makeOneTimePassword, requireGoodPassword } from './password-rule.ts';
+import { requireGoodPassword } from './password-rule.ts';
 import type { PeopleParts } from './parts.ts';
 import type { SignIn } from './sign-in.ts';
 
@@ -90,7 +91,7 @@ export function makePersonVerbs(parts: PeopleParts, signIn: SignIn): PersonVerbs
     async add(caller, { name: text, role = 'user', canCreate = true, quota = {}, password }) {
       const name = parsePersonName(text);
       if (password !== undefined) requireGoodPassword(password, name);
-      const made = password === undefined ? makeOneTimePassword(random) : undefined;
+      const made = password === undefined ? new Secret(makeOneTimePassword()) : undefined;
       const deed = { deed: 'user-add', detail: `${name}, ${role}` };
       // The hash costs: not for those who may not ask for it.
       const passwordHash = mayInHouse(caller.actor, 'manage-people')
@@ -151,7 +152,7 @@ async function changePassword(
     await signIn.confirm(name, current, caller);
     if (current.reveal() === next?.reveal()) throw fault('bad-request', 'the new password is the present one; choose another');
   } else await required(store, name);
-  const made = next === undefined ? makeOneTimePassword(random) : undefined;
+  const made = next === undefined ? new Secret(makeOneTimePassword()) : undefined;
   const hash = await hashPassword(next ?? made ?? new Secret(''), random);
   await perform(store, caller, deed, async ({ people, tokens }) => {
     await people.setPassword(name, hash, { mustChange: !isOwn });

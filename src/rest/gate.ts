@@ -1,0 +1,57 @@
+/** Who a request comes from, and whether they may call that route at all. What they may do there is control's to decide. */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { PersonActor } from '../core/access.ts';
+import { fault } from '../core/errors.ts';
+import type { Door } from '../contract/route.ts';
+import { type Caller, isAdministrator } from '../control/caller.ts';
+import type { Approach } from '../control/people/password-proof.ts';
+import type { PeopleControl } from '../control/people/people-control.ts';
+import { parseCredential } from './credentials.ts';
+
+export type Session = { readonly caller: Caller; readonly recheck: () => Promise<PersonActor | undefined> };
+
+export interface Gate {
+  approach(headers: IncomingHttpHeaders, fromAddress: string | undefined): Approach;
+  /** Throws `not-signed-in`, `wrong-password`, `too-many-tries`, `password-expired`, `not-allowed`. `name` is the route's, for the audit. */
+  admit(request: {
+    readonly headers: IncomingHttpHeaders;
+    readonly approach: Approach;
+    readonly door: Door;
+    readonly name: string;
+    readonly isForPasswordChange: boolean;
+  }): Promise<Session>;
+}
+
+export function makeGate(people: PeopleControl, isRootDoor: boolean): Gate {
+  async function signIn(headers: IncomingHttpHeaders, approach: Approach, isForPasswordChange: boolean): Promise<Session> {
+    if (isRootDoor) {
+      return { caller: { actor: { kind: 'root' }, ...approach, tokenId: undefined }, recheck: () => Promise.resolve(undefined) };
+    }
+    const credential = parseCredential(headers.authorization);
+    const { actor, tokenId, passwordMustChange, recheck } =
+      credential.kind === 'token'
+        ? await people.signIn.byToken(credential.token, approach)
+        : await people.signIn.byPassword(credential.person, credential.password, approach);
+    if (passwordMustChange && !isForPasswordChange) {
+      throw fault('password-expired', 'your password is a one-time password and must be changed first: run "myserver password"');
+    }
+    return { caller: { actor, ...approach, tokenId }, recheck };
+  }
+
+  return {
+    // The command line says so of itself; it changes one word in the audit and nothing else.
+    approach: (headers, fromAddress) => ({
+      via: headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
+      fromAddress: isRootDoor ? undefined : fromAddress,
+    }),
+    async admit({ headers, approach, door, name, isForPasswordChange }) {
+      const session = await signIn(headers, approach, isForPasswordChange);
+      // The call behind the door `root` tells for itself what is root's alone and what administrators may do.
+      if ((door === 'administrator' || door === 'root') && !isAdministrator(session.caller.actor)) {
+        await people.audit.noteRefusal(session.caller, name, 'only for administrators');
+        throw fault('not-allowed', `only administrators may do that (${name})`);
+      }
+      return session;
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** Every route of the contract bound to its handler, in one table. */
+import type { Route } from '../contract/route.ts';
+import { type RouteName, routes } from '../contract/routes.ts';
+import { grantHandlers, groupHandlers } from './groups.ts';
+import type { HandlerParts, Handlers } from './handler.ts';
+import { imageHandlers } from './images.ts';
+import { installationHandlers } from './installation.ts';
+import { operationHandlers } from './operations.ts';
+import { peopleHandlers } from './people.ts';
+import { serverHandlers } from './servers.ts';
+import { tokenHandlers } from './tokens.ts';
+
+export function makeHandlers(parts: HandlerParts): Handlers {
+  return {
+    ...installationHandlers(parts),
+    ...serverHandlers(parts),
+    ...imageHandlers(parts),
+    ...operationHandlers(parts),
+    ...peopleHandlers(parts),
+    ...tokenHandlers(parts),
+    ...groupHandlers(parts),
+    ...grantHandlers(parts),
+  };
+}
+
+/** A route as the door binds it: its types were checked where the handler was written. */
+export interface BoundRoute {
+  readonly route: Route;
+  readonly handle: (asked: unknown) => Promise<unknown>;
+}
+
+export function bind(handlers: Handlers): readonly BoundRoute[] {
+  return (Object.keys(routes) as RouteName[]).map((name) => ({
+    route: routes[name],
+    handle: handlers[name] as (asked: unknown) => Promise<unknown>,
+  }));
+}
+
+/** Whose password has run out may call only these. */
+export const routesBeforePasswordChange: readonly RouteName[] = ['health', 'me', 'login', 'personPassword', 'revokeToken'];
+
+/** The methods that some route has on this path (below the prefix), for an answer to the wrong one. */
+export function methodsOn(path: string): readonly string[] {
+  const parts = path.split('/');
+  return Object.values(routes)
+    .filter((route) => {
+      const pattern = route.path.split('/');
+      return pattern.length === parts.length && pattern.every((part, index) => part.startsWith(':') || part === parts[index]);
+    })
+    .map(({ method }) => method);
+}

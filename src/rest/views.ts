@@ -1,0 +1,197 @@
+/** From control's types to the wire's: the one place where that happens. */
+import { createHash } from 'node:crypto';
+import type { EventView } from '../contract/events.ts';
+import type * as wire from '../contract/schemas.ts';
+import type { PublicPort } from '../core/plan.ts';
+import { fingerprintOf } from '../core/ssh-key.ts';
+import { statusOf } from '../core/server.ts';
+import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
+import type { ShownGrant } from '../control/people/grants.ts';
+import type { ShownGroup } from '../control/people/groups.ts';
+import type { ShownPerson } from '../control/people/persons.ts';
+import type { PersonKey } from '../store/people.ts';
+import type { AuditLine, Operation, Token } from '../store/records.ts';
+import type { ServerRecord } from '../store/servers.ts';
+
+export type Views = ReturnType<typeof makeViews>;
+
+/** `facts` is asked at each view: a name or plan may change while the daemon runs. */
+export function makeViews(facts: () => InstallationFacts) {
+  function server({ record, seen, right }: ShownServer): wire.ServerView {
+    const { plan } = facts();
+    const { id, generation, owner, admin, name, system, type, limits, notes, problem, createdMs } = record;
+    return {
+      id,
+      generation,
+      owner,
+      admin,
+      name: name ?? null,
+      system,
+      type,
+      ...limits,
+      address: plan.addressOf(id),
+      ports: plan.portsOf(id).map(({ block, protocol, publicPort, privatePort }) => ({ block, protocol, publicPort, privatePort })),
+      status: statusOf({ ...record, seen }),
+      problem: problem ?? null,
+      notes,
+      createdAt: time(createdMs),
+      right,
+    };
+  }
+
+  return {
+    server,
+    detail(shown: ShownDetail): wire.ServerDetail {
+      const { plan, publicHost } = facts();
+      const { record, hostKey, usage } = shown;
+      return {
+        server: server(shown),
+        waysIn: plan.portsOf(record.id).map((port) => wayIn(port, record, publicHost)),
+        hostKey: hostKey ?? null,
+        hostKeyFingerprint: hostKey === undefined ? null : fingerprintOf(hostKey.split(' ')[1] ?? '', sha256),
+        gatewayKey: record.gatewayKey,
+        usage: usage === undefined ? null : { ...usage, diskBytes: usage.diskBytes ?? null },
+      };
+    },
+    plan(): wire.PlanView {
+      const { plan, publicHost } = facts();
+      return {
+        network: plan.config.network,
+        host: plan.hostAddress,
+        firstId: plan.ids.first,
+        lastId: plan.ids.last,
+        publicHost,
+        blocks: plan.config.blocks.map(({ name, protocols, privatePort, base, stride, offset }) => ({
+          name,
+          protocols: [...protocols],
+          privatePort,
+          base,
+          stride,
+          offset,
+          rule: stride === 1 ? `${base + offset} + ID` : `${base + offset} + ${stride} x ID`,
+        })),
+      };
+    },
+  };
+}
+
+/** SSH and the web by the names people know them by; whatever else as an address to connect to. */
+function wayIn({ block, protocol, publicAddress, publicPort, privatePort }: PublicPort, { admin }: ServerRecord, publicHost: string) {
+  const host = publicAddress ?? publicHost;
+  const shown = host.includes(':') ? `[${host}]` : host;
+  if (protocol === 'udp') return { kind: 'other' as const, text: `${shown}:${publicPort}/udp` };
+  if (privatePort === 22) return { kind: 'ssh' as const, text: `ssh ${publicPort === 22 ? '' : `-p ${publicPort} `}${admin}@${host}` };
+  if (privatePort === 443) return { kind: 'other' as const, text: `https://${shown}${publicPort === 443 ? '' : `:${publicPort}`}/` };
+  const kind = privatePort === 80 ? ('www' as const) : block === 'usr' ? ('usr' as const) : undefined;
+  if (kind === undefined) return { kind: 'other' as const, text: `${shown}:${publicPort}` };
+  return { kind, text: `http://${shown}${publicPort === 80 ? '' : `:${publicPort}`}/` };
+}
+
+export function operationView(operation: Operation): wire.OperationView {
+  const { id, kind, person, server, subject, state, step, fraction, error, createdMs, endedMs } = operation;
+  return {
+    id,
+    kind,
+    person: person ?? null,
+    serverId: server?.id ?? null,
+    generation: server?.generation ?? null,
+    subject,
+    state,
+    step,
+    fraction,
+    error: error === undefined ? null : { code: error.code, message: error.message },
+    createdAt: time(createdMs),
+    endedAt: timeOrNull(endedMs),
+  };
+}
+
+export function personView({ person, used, groups }: ShownPerson): wire.PersonView {
+  const { name, role, canCreate, disabled, passwordMustChange, quota, createdMs } = person;
+  return {
+    name,
+    role,
+    canCreate,
+    disabled,
+    passwordMustChange,
+    quota: {
+      servers: quota.servers ?? null,
+      cpus: quota.cpus ?? null,
+      memoryBytes: quota.memoryBytes ?? null,
+      diskBytes: quota.diskBytes ?? null,
+    },
+    used: { servers: used.servers, cpus: used.cpus, memoryBytes: used.memoryBytes, diskBytes: used.diskBytes },
+    groups: [...groups],
+    createdAt: time(createdMs),
+  };
+}
+
+export function keyView({ fingerprint, algorithm, blob, comment, addedMs }: PersonKey): wire.KeyView {
+  return { fingerprint, algorithm, comment, publicKey: `${algorithm} ${blob}`, addedAt: time(addedMs) };
+}
+
+export function tokenView({ id, person, label, createdMs, expiresMs, lastUsedMs }: Token, currentId: string | undefined): wire.TokenView {
+  return {
+    id,
+    person,
+    label,
+    createdAt: time(createdMs),
+    expiresAt: time(expiresMs),
+    lastUsedAt: timeOrNull(lastUsedMs),
+    current: id === currentId,
+  };
+}
+
+export function groupView({ group, members }: ShownGroup): wire.GroupView {
+  return { name: group.name, description: group.description, members: members.map(({ person, isLeader }) => ({ person, isLeader })) };
+}
+
+export function grantView({ record, serverId }: ShownGrant): wire.GrantView {
+  const { id, subject, target, right, grantedBy, expiresMs } = record;
+  return {
+    id,
+    subject: { kind: subject.kind, name: subject.name },
+    // A grant on a server goes with the server; -1 is what is shown in the instant between.
+    target: target.kind === 'server' ? { kind: 'server', id: serverId ?? -1 } : target,
+    right,
+    grantedBy: grantedBy ?? 'root',
+    expiresAt: timeOrNull(expiresMs),
+  };
+}
+
+export function imageView({ reference, system, type, fingerprint, sizeBytes, createdMs, origin, isCurrent }: ShownImage): wire.ImageView {
+  return { reference, system, type, fingerprint, sizeBytes, createdAt: time(createdMs), origin, isCurrent };
+}
+
+export function findingView({ id, code, severity, subject, found, remedy, actions }: Diagnosis): wire.FindingView {
+  return { id, code, severity, subject, found, remedy, actions: [...actions] };
+}
+
+export function auditLineView({ atMs, person, via, fromAddress, deed, server, allowed, detail }: AuditLine): wire.AuditLineView {
+  return {
+    at: time(atMs),
+    person: person ?? null,
+    via,
+    from: fromAddress ?? null,
+    deed,
+    serverId: server?.id ?? null,
+    generation: server?.generation ?? null,
+    allowed,
+    detail,
+  };
+}
+
+export function goneView({ id, generation }: ServerRecord): EventView {
+  return { kind: 'server-gone', id, generation };
+}
+
+function time(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+function timeOrNull(ms: number | undefined): string | null {
+  return ms === undefined ? null : time(ms);
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return createHash('sha256').update(bytes).digest();
+}
