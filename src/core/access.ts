@@ -97,10 +97,6 @@ export type Deed = keyof typeof needed;
 
 export const deeds = Object.keys(needed) as readonly Deed[];
 
-export function rightFor(deed: Deed): Right {
-  return needed[deed];
-}
-
 export function allows(right: Right, deed: Deed): boolean {
   return isAtLeast(right, needed[deed]);
 }

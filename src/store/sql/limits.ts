@@ -29,7 +29,7 @@ const shown: { readonly [K in keyof Quota]: { readonly what: string; readonly sh
   diskBytes: { what: 'disk', show: formatSize },
 };
 
-export const quotaKinds = ['servers', 'cpus', 'memoryBytes', 'diskBytes'] as const satisfies readonly (keyof Quota)[];
+const quotaKinds = ['servers', 'cpus', 'memoryBytes', 'diskBytes'] as const satisfies readonly (keyof Quota)[];
 
 /** What `count` servers of these limits hold. */
 export function amountOf(limits: Limits, count: number): Quota {
