@@ -138,10 +138,10 @@ export type ControlEvent =
 export interface Events {
   /** Calls back synchronously with each event from now on, numbered from 1 up without gaps; with `after`, first with those since that number that are
    * still remembered. Returns false for `complete` when some were forgotten. */
-  subscribe(
+  readonly subscribe: (
     onEvent: (number: number, event: ControlEvent) => void,
     after?: number,
-  ): { readonly complete: boolean; readonly unsubscribe: () => void };
+  ) => { readonly complete: boolean; readonly unsubscribe: () => void };
 }
 
 export interface EventVerbs {

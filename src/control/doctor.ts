@@ -2,9 +2,9 @@
 import { fault } from '../core/errors.ts';
 import type { Finding } from '../core/finding.ts';
 import type { ServerId } from '../core/ids.ts';
-import type { Stranger } from '../core/reconcile.ts';
 import { type Caller, originOf, requireAdministrator } from './caller.ts';
 import type { Diagnosis, DoctorVerbs, FindingAction } from './control.ts';
+import { diagnosis, engineAway, mismatch, rulesFound, serversInTrouble, strangerFound } from './findings.ts';
 import { adoptStranger, discardStranger } from './servers/strangers.ts';
 import type { ServerParts } from './servers/settings.ts';
 
@@ -31,47 +31,21 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
     return await host.checkPlan(leased);
   }
 
-  async function serverFindings(): Promise<readonly Finding[]> {
-    const records = await store.servers.list();
-    return records.flatMap(({ id, problem }) =>
-      problem === undefined
-        ? []
-        : [
-            {
-              code: 'server-problem',
-              severity: 'warning' as const,
-              subject: `server ${id}`,
-              found: `Server ${id} is not as it should be: ${problem}.`,
-              remedy: 'Mending tries again to make it match the store.',
-              canMend: true,
-            },
-          ],
-    );
-  }
-
   async function everything(): Promise<readonly Diagnosis[]> {
     await world.refresh().catch(() => {});
     const trouble = world.trouble();
-    const findings: Diagnosis[] = [];
-    if (trouble !== undefined) {
-      findings.push(
-        diagnosis({
-          code: 'engine-away',
-          severity: 'error',
-          subject: 'the engine',
-          found: `The engine does not answer: ${trouble}.`,
-          remedy: 'Start it; control goes on by itself as soon as it answers.',
-          canMend: false,
-        }),
-      );
-    }
     const last = world.last();
-    if (last?.isMismatch === true) findings.push(diagnosis(mismatch(last.strangers.length)));
-    for (const stranger of last?.strangers ?? []) findings.push(strangerFound(stranger));
-    if (!(await rules.isInStep().catch(() => false))) findings.push(diagnosis(rulesFound));
-    for (const finding of [...(await serverFindings()), ...(await planFindings()), ...(await host.examine())])
-      findings.push(diagnosis(finding));
-    return findings;
+    const isInStep = await rules.isInStep().catch(() => false);
+    const records = await store.servers.list();
+    const findings = [
+      ...(trouble === undefined ? [] : [engineAway(trouble)]),
+      ...(last?.isMismatch === true ? [mismatch(last.strangers.length)] : []),
+      ...(isInStep ? [] : [rulesFound]),
+      ...serversInTrouble(records),
+      ...(await planFindings()),
+      ...(await host.examine()),
+    ];
+    return [...findings.map((finding) => diagnosis(finding)), ...(last?.strangers ?? []).map(strangerFound)];
   }
 
   async function mend(found: Diagnosis): Promise<string> {
@@ -85,15 +59,6 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
       default:
         return await host.mend(found);
     }
-  }
-
-  async function act(caller: Caller, found: Diagnosis, action: FindingAction, owner: string | undefined): Promise<string> {
-    if (action === 'mend') return await mend(found);
-    const stranger = (world.last()?.strangers ?? []).find(({ name }) => name === found.subject);
-    if (stranger === undefined) throw fault('no-such-finding', `the instance ${found.subject} is not there any more`);
-    const done = action === 'adopt' ? await adoptStranger(parts, caller, stranger, owner) : await discardStranger(parts, caller, stranger);
-    await pass();
-    return done;
   }
 
   return {
@@ -111,7 +76,7 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
         const can = found.actions.length === 0 ? 'nothing' : found.actions.join(' or ');
         throw fault('bad-request', `"${action}" does not go with ${id}; what goes is ${can}. ${found.remedy}`);
       }
-      const done = await act(caller, found, action, owner);
+      const done = action === 'mend' ? await mend(found) : await treatStranger(parts, caller, found.subject, action, owner);
       await store.audit.append({
         ...originOf(caller),
         deed: `doctor-${action}`,
@@ -129,46 +94,16 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
   };
 }
 
-function diagnosis(finding: Finding, actions: readonly FindingAction[] = finding.canMend ? ['mend'] : []): Diagnosis {
-  return { ...finding, id: `${finding.code}:${finding.subject}`, actions };
-}
-
-const rulesFound: Finding = {
-  code: 'rules-out-of-step',
-  severity: 'error',
-  subject: 'the packet rules',
-  found: 'The packet rules in the kernel are not what the store asks for: somebody changed them by hand, or nft failed.',
-  remedy: 'Mending sets them again as a whole; it also happens by itself within half a minute.',
-  canMend: true,
-};
-
-function mismatch(count: number): Finding {
-  return {
-    code: 'installation-mismatch',
-    severity: 'error',
-    subject: 'the store',
-    found: `The engine holds ${count} instances of another installation and none of this one, as after a lost store: nothing is changed, so that nobody loses anything.`,
-    remedy: 'Put the right store back, or adopt or discard each of the instances named below.',
-    canMend: false,
-  };
-}
-
-function strangerFound({ name, why, id }: Stranger): Diagnosis {
-  const found = {
-    untagged: `The engine holds the instance ${name}, which myserver did not make.`,
-    'other-installation': `The engine holds the instance ${name} (ID ${id}), made by another installation of myserver.`,
-    'unknown-generation': `The engine holds the instance ${name} (ID ${id}), which this store made but does not know, as after an older copy was put back.`,
-  }[why];
-  const finding: Finding = {
-    code: 'instance-unknown',
-    severity: 'warning',
-    subject: name,
-    found: `${found} It is kept, and closed to the outside.`,
-    remedy:
-      why === 'untagged'
-        ? 'Remove it with the engine’s own tools if nobody needs it.'
-        : `"myserver doctor adopt ${name} --owner NAME" makes it a server again, "myserver doctor discard ${name}" destroys it.`,
-    canMend: false,
-  };
-  return diagnosis(finding, why === 'untagged' ? [] : ['adopt', 'discard']);
+async function treatStranger(
+  parts: DoctorParts,
+  caller: Caller,
+  name: string,
+  action: Exclude<FindingAction, 'mend'>,
+  owner: string | undefined,
+): Promise<string> {
+  const stranger = (parts.world.last()?.strangers ?? []).find((candidate) => candidate.name === name);
+  if (stranger === undefined) throw fault('no-such-finding', `the instance ${name} is not there any more`);
+  const done = action === 'adopt' ? await adoptStranger(parts, caller, stranger, owner) : await discardStranger(parts, caller, stranger);
+  await parts.pass();
+  return done;
 }

@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import { fault, toFault } from '../core/errors.ts';
 import type { Json, Operation, OperationKind, OperationOutcome } from '../store/records.ts';
 import type { Store } from '../store/store.ts';
+import { makeEndings } from './endings.ts';
 import type { EventBus } from './events.ts';
 import type { Lanes } from './lanes.ts';
 
@@ -53,7 +54,7 @@ export interface OperationRunnerOptions {
 
 export function makeOperationRunner({ store, events, lanes, log, handlers }: OperationRunnerOptions): OperationRunner {
   const running = new Map<string, Running>();
-  const waiters = new Map<string, Set<() => void>>();
+  const endings = makeEndings();
   let stopping = false;
 
   async function announce(id: string): Promise<void> {
@@ -64,24 +65,11 @@ export function makeOperationRunner({ store, events, lanes, log, handlers }: Ope
   async function finish(id: string, outcome: OperationOutcome): Promise<void> {
     await store.operations.finish(id, outcome);
     await announce(id);
-    for (const wake of waiters.get(id) ?? []) wake();
-    waiters.delete(id);
+    endings.tell(id);
   }
 
-  function contextOf(operation: Operation, entry: Running): OperationContext {
-    let reached = 0;
-    return {
-      operation,
-      signal: entry.abort.signal,
-      isStopping: () => stopping,
-      async progress(step, fraction) {
-        reached = Math.max(reached, fraction);
-        if (await store.operations.progress(operation.id, { step, fraction: reached })) await announce(operation.id);
-      },
-      pointOfNoReturn() {
-        entry.canCancel = false;
-      },
-    };
+  async function report(id: string, at: { readonly step: string; readonly fraction: number }): Promise<void> {
+    if (await store.operations.progress(id, at)) await announce(id);
   }
 
   async function work(operation: Operation, entry: Running): Promise<void> {
@@ -92,18 +80,11 @@ export function makeOperationRunner({ store, events, lanes, log, handlers }: Ope
       if (handler === undefined)
         throw fault('cannot-here', `this version of myserver does not know operations of the kind "${operation.kind}"`);
       entry.abort.signal.throwIfAborted();
-      const result = await handler(contextOf(operation, entry));
+      const result = await handler(makeContext(operation, entry, () => stopping, report));
       await finish(operation.id, { state: 'done', result });
     } catch (error) {
       if (stopping) return;
-      const isCancelled = entry.abort.signal.aborted;
-      const known = isCancelled ? fault('cancelled', 'cancelled, and undone') : toFault(error);
-      if (!isCancelled)
-        log.warn(
-          { operation: operation.id, kind: operation.kind, code: known.code, error: messageOf(error), cause: messageOf(known.cause) },
-          'operation failed',
-        );
-      await finish(operation.id, { state: isCancelled ? 'cancelled' : 'failed', error: { code: known.code, message: known.message } });
+      await finish(operation.id, outcomeOf(operation, error, entry.abort.signal.aborted, log));
     } finally {
       running.delete(operation.id);
     }
@@ -134,30 +115,44 @@ export function makeOperationRunner({ store, events, lanes, log, handlers }: Ope
       await Promise.resolve();
     },
     async ended(id, waitMs, signal) {
-      await new Promise<void>((resolve) => {
-        const set = waiters.get(id) ?? new Set();
-        waiters.set(id, set);
-        const done = () => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', done);
-          set.delete(done);
-          if (set.size === 0 && waiters.get(id) === set) waiters.delete(id);
-          resolve();
-        };
-        const timer = setTimeout(done, waitMs);
-        signal?.addEventListener('abort', done, { once: true });
-        set.add(done);
-        // Asked only after the waiter stands, so that an end between question and wait is not missed.
-        store.operations.get(id).then((operation) => {
-          if (operation === undefined || (operation.state !== 'pending' && operation.state !== 'running')) done();
-        }, done);
+      await endings.wait(id, waitMs, signal, async () => {
+        const operation = await store.operations.get(id);
+        return operation === undefined || (operation.state !== 'pending' && operation.state !== 'running');
       });
     },
     async stop() {
       stopping = true;
       for (const entry of running.values()) entry.abort.abort();
-      for (const set of waiters.values()) for (const wake of set) wake();
+      endings.tellAll();
       await lanes.idle();
     },
   };
+}
+
+function makeContext(
+  operation: Operation,
+  entry: Running,
+  isStopping: () => boolean,
+  report: (id: string, at: { readonly step: string; readonly fraction: number }) => Promise<void>,
+): OperationContext {
+  let reached = 0;
+  return {
+    operation,
+    signal: entry.abort.signal,
+    isStopping,
+    async progress(step, fraction) {
+      reached = Math.max(reached, fraction);
+      await report(operation.id, { step, fraction: reached });
+    },
+    pointOfNoReturn() {
+      entry.canCancel = false;
+    },
+  };
+}
+
+function outcomeOf(operation: Operation, error: unknown, isCancelled: boolean, log: Log): OperationOutcome {
+  if (isCancelled) return { state: 'cancelled', error: { code: 'cancelled', message: 'cancelled, and undone' } };
+  const { code, message, cause } = toFault(error);
+  log.warn({ operation: operation.id, kind: operation.kind, code, error: message, cause: messageOf(cause) }, 'operation failed');
+  return { state: 'failed', error: { code, message } };
 }

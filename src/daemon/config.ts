@@ -20,7 +20,8 @@ const text = Type.String({ minLength: 1, maxLength: 4096 });
 const positive = Type.Number({ exclusiveMinimum: 0 });
 const count = Type.Integer({ minimum: 0 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
-const part = <T extends Parameters<typeof Type.Object>[0]>(fields: T) => Type.Optional(Type.Partial(Type.Object(fields, { additionalProperties: false }), { additionalProperties: false }));
+const part = <T extends Parameters<typeof Type.Object>[0]>(fields: T) =>
+  Type.Optional(Type.Partial(Type.Object(fields, { additionalProperties: false }), { additionalProperties: false }));
 
 /** As a person writes it: sizes as text (`512M`), networks as text. */
 const ConfigSchema = Type.Partial(
@@ -95,7 +96,11 @@ export async function loadConfig(path: string): Promise<Config> {
 /** The configuration that a JSON value states, defaults put in. */
 export function readConfig(value: unknown): Config {
   const [first] = Value.Errors(ConfigSchema, value);
-  if (first !== undefined) throw fault('bad-configuration', `${first.instancePath === '' ? 'the whole' : first.instancePath.slice(1).replaceAll('/', '.')} ${first.message}`);
+  if (first !== undefined)
+    throw fault(
+      'bad-configuration',
+      `${first.instancePath === '' ? 'the whole' : first.instancePath.slice(1).replaceAll('/', '.')} ${first.message}`,
+    );
   const written = value as Written;
   const { api = {}, engine = {}, firewall = {}, server = {}, overcommit = {}, tokens = {} } = written;
   const stateDir = written.stateDir ?? '/var/lib/myserver';

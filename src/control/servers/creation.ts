@@ -76,8 +76,10 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
     }
   }
   context.pointOfNoReturn();
-  await store.servers.setWanted(record.generation, params.start ? 'running' : 'stopped');
-  await store.keyring.remove(initialPasswordName(record.generation));
+  await store.atomically(async (tables) => {
+    await tables.servers.setWanted(record.generation, params.start ? 'running' : 'stopped');
+    await tables.keyring.remove(initialPasswordName(record.generation));
+  });
   await world.refreshOne(record);
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
 }

@@ -10,8 +10,10 @@ export async function finishDrop({ store, engine, world, rules, plan, events }: 
   await rules.settle();
   await rules.cut(plan.addressOf(id));
   await engine.destroy(instanceNameOf(id, generation), { installation: store.installation, generation });
-  await store.keyring.remove(initialPasswordName(generation));
-  await store.leases.release(generation);
+  await store.atomically(async (tables) => {
+    await tables.keyring.remove(initialPasswordName(generation));
+    await tables.leases.release(generation);
+  });
   world.forget(generation);
   events.emit({ kind: 'server-gone', record });
 }

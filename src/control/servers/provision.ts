@@ -32,7 +32,12 @@ export async function provision(parts: ServerParts, record: ServerRecord, user: 
   const gatewayKey = await gatewayKeyLine(store);
   const files = provisionFiles({
     ...(await imageFiles(parts, record, signal)),
-    admin: { name: record.admin, passwordHash: user.passwordHash?.reveal() ?? '!', mustChange: user.passwordHash !== undefined, sudo: true },
+    admin: {
+      name: record.admin,
+      passwordHash: user.passwordHash?.reveal() ?? '!',
+      mustChange: user.passwordHash !== undefined,
+      sudo: true,
+    },
     hostname: record.name ?? `server-${record.id}`,
     hostKey: { privateKey: hostKey.privateKey.reveal(), publicKey: hostKey.publicKey },
     authorizedKeys: [...ownKeys.map(publicKeyLine), ...user.extraKeys, gatewayKey],
@@ -47,7 +52,8 @@ async function imageFiles({ engine }: ServerParts, record: ServerRecord, signal:
   const name = instanceNameOf(record.id, record.generation);
   const read = async (file: string): Promise<string> => {
     const text = await engine.readFile(name, `/etc/${file}`, signal);
-    if (text === undefined) throw fault('image-broken', `the image ${record.system}/${record.type} has no /etc/${file}; build or import it again`);
+    if (text === undefined)
+      throw fault('image-broken', `the image ${record.system}/${record.type} has no /etc/${file}; build or import it again`);
     return text;
   };
   const [passwd, group, shadow, gshadow] = await Promise.all([read('passwd'), read('group'), read('shadow'), read('gshadow')]);

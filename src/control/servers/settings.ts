@@ -29,6 +29,11 @@ export interface ServerSettings {
   readonly stopGraceMs: number;
   /** How long a creation waits for SSH to answer before it is called done without. An image may have no SSH at all. */
   readonly sshWaitMs: number;
+  /**
+   * A server that stopped without being told was shut down from inside, unless the whole engine is going down with its host: then the engine is away
+   * before this time is over, and the servers that ran come back with it.
+   */
+  readonly stoppedInsideMs: number;
 }
 
 export interface HostMeans {

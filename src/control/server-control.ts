@@ -1,0 +1,88 @@
+/** Puts control together from its parts: the order in which they come to life is told once, here. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Service } from '../base/service.ts';
+import type { Plan } from '../core/plan.ts';
+import type { Ruleset } from '../core/ruleset.ts';
+import type { Engine } from '../engines/engine.ts';
+import type { ImageBuilder } from '../host/image/builder.ts';
+import type { Firewall } from '../network/firewall.ts';
+import type { ServerRecord } from '../store/servers.ts';
+import type { Store } from '../store/store.ts';
+import { makeAccessDesk } from './access-desk.ts';
+import type { InstallationFacts, ServerControl } from './control.ts';
+import { type HostDoctor, makeDoctorVerbs } from './doctor.ts';
+import { makeEventVerbs } from './event-verbs.ts';
+import { makeEventBus } from './events.ts';
+import { imageHandlers, makeImageVerbs, type Recipes } from './images.ts';
+import { makeGate, makeLanes } from './lanes.ts';
+import { makeOperationRunner, type OperationHandlers } from './operation-runner.ts';
+import { makeOperationVerbs } from './operation-verbs.ts';
+import { makeReconciler } from './reconciler.ts';
+import { makeRules } from './rules.ts';
+import { creationHandler } from './servers/creation.ts';
+import { ensureGatewayKey } from './servers/gateway-key.ts';
+import { lifeHandlers } from './servers/life.ts';
+import type { HostHands, ServerSettings } from './servers/settings.ts';
+import { makeServerVerbs } from './servers/verbs.ts';
+import { makeWorld } from './world.ts';
+
+export interface ServerControlOptions {
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly firewall: Firewall;
+  readonly plan: Plan;
+  readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
+  readonly builder: ImageBuilder;
+  readonly recipes: Recipes;
+  readonly hands: HostHands;
+  readonly host: HostDoctor;
+  readonly settings: ServerSettings;
+  readonly facts: Omit<InstallationFacts, 'plan'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Four instances unpacked at once kept two cores and one disk busy; more of them only waited for each other. */
+const creationsAtOnce = 4;
+
+/** Old ended operations are of no use to anybody; the audit keeps the deeds. */
+const operationsKeptMs = 30 * 86_400_000;
+
+/** `start` resolves when the first pass of the reconciler is through and unfinished operations go on. */
+export function makeServerControl(options: ServerControlOptions): ServerControl & Service {
+  const { store, engine, plan, log, clock } = options;
+  const events = makeEventBus(log);
+  const lanes = makeLanes();
+  const world = makeWorld({ store, engine, log });
+  const rules = makeRules({ ...options, log });
+  const access = makeAccessDesk({ store, plan, clock });
+  let handlers: OperationHandlers = {};
+  const operations = makeOperationRunner({ store, events, lanes, log, handlers: () => handlers });
+  const parts = { ...options, events, world, rules, access, operations };
+  handlers = { create: creationHandler(parts, makeGate(creationsAtOnce)), ...lifeHandlers(parts), ...imageHandlers(parts) };
+  const reconciler = makeReconciler(parts, lanes);
+
+  return {
+    name: 'control',
+    facts: { ...options.facts, plan },
+    servers: makeServerVerbs(parts),
+    images: makeImageVerbs(parts),
+    operations: makeOperationVerbs(parts),
+    doctor: makeDoctorVerbs({ ...parts, pass: reconciler.pass }),
+    events: { subscribe: events.subscribe, ...makeEventVerbs(parts) },
+
+    async start() {
+      await ensureGatewayKey(store);
+      await store.operations.prune(clock.now() - operationsKeptMs);
+      await world.refresh().catch(() => {});
+      if (world.last()?.isMismatch !== true) await operations.resumeAll();
+      await reconciler.start();
+    },
+
+    async stop() {
+      await reconciler.stop();
+      await operations.stop();
+    },
+  };
+}

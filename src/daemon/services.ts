@@ -1,0 +1,132 @@
+/** The only place that wires: from configuration to the services of control, in the order they are started. */
+import { mkdir } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Service } from '../base/service.ts';
+import { heldIds } from '../core/plan-check.ts';
+import { rulesOf } from '../core/ruleset-plan.ts';
+import type { Ruleset } from '../core/ruleset.ts';
+import { makePeopleControl } from '../control/people/people-control.ts';
+import { makeServerControl } from '../control/server-control.ts';
+import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
+import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
+import { createImageBuilder } from '../host/image/build.ts';
+import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
+import { readAptSources } from '../host/image/sources.ts';
+import { hashPassword } from '../host/password-hash.ts';
+import { answersSsh } from '../host/ssh-banner.ts';
+import { readListeners } from '../network/host-ports.ts';
+import { makeNftFirewall } from '../network/nft/nft-firewall.ts';
+import { makeApi } from '../rest/api.ts';
+import { openStore } from '../store/open.ts';
+import type { ServerRecord } from '../store/servers.ts';
+import type { Config } from './config.ts';
+import { hostDoctorFor } from './host-doctor.ts';
+import { guessPublicHost } from './public-host.ts';
+import { readVersion } from './version.ts';
+
+/** How long a creation waits for SSH: a slow disk under a full class took 20 s. */
+const sshWaitMs = 30_000;
+const stoppedInsideMs = 8000;
+/** apt answers from its own lists, without the network. */
+const aptPatienceMs = 10_000;
+
+export interface Services extends AsyncDisposable {
+  /** In the order of their start; they stop in the opposite one. */
+  readonly inOrder: readonly Service[];
+}
+
+export async function makeServices(config: Config, log: Log): Promise<Services> {
+  await using undo = new AsyncDisposableStack();
+  const { plan } = config;
+  await mkdir(config.runDir, { recursive: true, mode: 0o755 });
+  const store = undo.use(await openStore({ path: join(config.stateDir, 'store.db'), clock: systemClock, log }));
+  const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
+  const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, log });
+  const control = makeServerControl({
+    store,
+    engine,
+    firewall,
+    plan,
+    rulesetOf: (servers) => rulesetFor(config, servers),
+    builder: createImageBuilder({
+      outDir: join(config.cacheDir, 'images'),
+      workDir: join(config.cacheDir, 'build'),
+      cacheDir: join(config.cacheDir, 'packages'),
+    }),
+    recipes: { of: recipeOf, buildable: await buildableHere() },
+    hands: handsFor(config),
+    host: hostDoctorFor(config),
+    settings: settingsFor(config),
+    facts: { version: await readVersion(), publicHost: config.publicHost ?? guessPublicHost(config.engine.network) },
+    clock: systemClock,
+    log,
+  });
+  const people = makePeopleControl({
+    store,
+    clock: systemClock,
+    log,
+    pushKeys: control.servers.pushKeys,
+    config: { defaultQuota: config.quota, tokenLifetimeMs: config.tokens.lifetimeMs, longestTokenLifetimeMs: config.tokens.longestMs },
+  });
+  const api = await makeApi({
+    control,
+    people,
+    hostKeys: store.hostKeys,
+    log,
+    config: {
+      rootSocket: join(config.runDir, 'root.sock'),
+      local: { host: config.api.host, port: config.api.port },
+      names: config.api.allowedHosts,
+    },
+  });
+  const resources = undo.move();
+  return { inOrder: [control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+}
+
+function rulesetFor({ plan, firewall, engine }: Config, servers: readonly ServerRecord[]): Ruleset {
+  return {
+    table: firewall.table,
+    bridge: engine.network,
+    ...rulesOf(
+      plan,
+      servers.map(({ id }) => id),
+    ),
+    hostServices: firewall.hostServices,
+    blockedDestinations: firewall.blocked,
+    keepSource: firewall.keepSource,
+    otherForwarding: firewall.otherForwarding,
+  };
+}
+
+function handsFor({ plan }: Config): HostHands {
+  return {
+    async heldIds() {
+      const listeners = await readListeners({ holders: false });
+      return new Set<number>(heldIds(plan, listeners).keys());
+    },
+    hashPassword,
+    answersSsh,
+    means: { memoryBytes: totalmem(), cpus: availableParallelism() },
+  };
+}
+
+function settingsFor({ defaults, quota, overcommit, server }: Config): ServerSettings {
+  return { ...defaults, quota, overcommit, ...server, sshWaitMs, stoppedInsideMs };
+}
+
+/** What this host's own apt has the packages for. */
+async function buildableHere(): Promise<readonly { readonly system: string; readonly type: string }[]> {
+  const found = await Promise.all(
+    buildableSystems().map(async (system) => {
+      const hasSources = await readAptSources(system, AbortSignal.timeout(aptPatienceMs)).then(
+        () => true,
+        () => false,
+      );
+      return hasSources ? buildableTypes().map((type) => ({ system: system.name, type })) : [];
+    }),
+  );
+  return found.flat();
+}
