@@ -4,11 +4,11 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { Clock } from '../base/clock.ts';
 import type { Secret } from '../base/secret.ts';
-import { type Client, makeClient } from '../client/client.ts';
-import type { ConnectOptions, ReachableControl, StoredSession, Terminal } from '../commands/context.ts';
+import type { Client, ClientOptions } from '../client/client.ts';
+import type { ConnectOptions, ReachableControl, SessionStore, StoredSession, Terminal } from '../commands/context.ts';
 import { secretFrom } from '../commands/invocation.ts';
-import type { SessionStore } from '../commands/context.ts';
 import { fault } from '../core/errors.ts';
 import { parseAddress, requireSafe } from './address.ts';
 import { makeNodeFetch } from './node-fetch.ts';
@@ -21,7 +21,7 @@ export interface Surroundings {
   readonly userName: string;
   readonly terminal: Terminal;
   readonly sessions: SessionStore;
-  readonly nowMs: () => number;
+  readonly clock: Clock;
 }
 
 /** A client that finds its way at its first call, once. */
@@ -36,15 +36,15 @@ export function makeConnection(options: ConnectOptions, surroundings: Surroundin
 }
 
 async function findWay(options: ConnectOptions, surroundings: Surroundings): Promise<Client> {
-  const { env, isRoot, sessions, nowMs } = surroundings;
+  const { env, isRoot, sessions, clock } = surroundings;
   const url = options.url ?? nonEmpty(env['MYSERVER_URL']);
   const user = options.user ?? nonEmpty(env['MYSERVER_USER']);
   const address = url === undefined ? undefined : parseAddress(url);
   const fits = (session: StoredSession) =>
     (address === undefined || session.url === address) && (user === undefined || session.person === user);
   const session = (await sessions.list()).find((one) => fits(one));
-  const hasExpired = session !== undefined && Date.parse(session.expiresAt) <= nowMs();
-  if (session !== undefined && !hasExpired) return reach(optionsOf(options, session), session.token).client;
+  const hasExpired = session !== undefined && Date.parse(session.expiresAt) <= clock.now();
+  if (session !== undefined && !hasExpired) return (await reach(optionsOf(options, session), session.token)).client;
   if (isRoot && address === undefined && user === undefined) return rootClient(env);
   if (session !== undefined && !surroundings.terminal.isTerminal && options.passwordStdin !== true)
     throw fault(
@@ -64,36 +64,42 @@ function optionsOf(options: ConnectOptions, session: StoredSession): ConnectOpti
   };
 }
 
-function rootClient(env: NodeJS.ProcessEnv): Client {
+async function rootClient(env: NodeJS.ProcessEnv): Promise<Client> {
   const socketPath = path.join(nonEmpty(env['MYSERVER_RUN_DIR']) ?? '/run/myserver', 'root.sock');
   if (!existsSync(socketPath))
     throw fault(
       'control-unreachable',
       `control is not running here: there is no ${socketPath}. "sudo ./up" starts it; to reach another machine use --url`,
     );
-  return makeClient({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ socketPath }) });
+  return clientWith({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ socketPath }) });
 }
 
 async function passwordClient(options: ConnectOptions & { readonly url: string }, user: string, terminal: Terminal): Promise<Client> {
   if (user === '') throw fault('bad-request', 'it is not known who you are on this machine: say the name to sign in with by --user NAME');
-  const { url, client } = reach(options);
+  const { url, client } = await reach(options);
   // Nobody should type a password for an address at which nobody answers.
   if (options.neverAsk !== true) await client.call('health');
   const password = await secretFrom(terminal, options, `password of ${user} at ${url}`);
   const authorization = `Basic ${Buffer.from(`${user}:${password.reveal()}`, 'utf8').toString('base64')}`;
-  return makeClient({ baseUrl: url, fetch: fetchFor(options), authorization: () => authorization });
+  return clientWith({ baseUrl: url, fetch: fetchFor(options), authorization: () => authorization });
 }
 
 /** See `Machine.reach`. */
-export function reach(options: ConnectOptions & { readonly url: string }, token?: Secret): ReachableControl {
+export async function reach(options: ConnectOptions & { readonly url: string }, token?: Secret): Promise<ReachableControl> {
   const url = parseAddress(options.url);
   requireSafe(url, options.insecureHttp);
-  const client = makeClient({
+  const client = await clientWith({
     baseUrl: url,
     fetch: fetchFor(options),
     ...(token === undefined ? {} : { authorization: () => `Bearer ${token.reveal()}` }),
   });
   return { url, client, caFile: options.ca === undefined ? undefined : path.resolve(options.ca) };
+}
+
+/** Loaded when it is needed: the contract's schemas take longer to load than all the rest, and help needs none. */
+async function clientWith(options: ClientOptions): Promise<Client> {
+  const { makeClient } = await import('../client/client.ts');
+  return makeClient(options);
 }
 
 function fetchFor({ ca }: ConnectOptions): ReturnType<typeof makeNodeFetch> {

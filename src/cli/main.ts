@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 /** The program `myserver`: the manager's command line, and the door to the daemons, which are loaded only when they are meant. */
-const [word, ...rest] = process.argv.slice(2);
+const [word] = process.argv.slice(2);
 
 if (word === 'control') {
   const { main } = await import('../daemon/control.ts');
-  await main(rest);
+  await main();
 } else {
   // The reader of our output has gone (`myserver list | head`): nothing is left to do, and nothing went wrong.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

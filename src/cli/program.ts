@@ -15,7 +15,8 @@ export async function runOnThisTerminal(argv: readonly string[]): Promise<number
   const { env } = process;
   const uid = process.geteuid?.() ?? -1;
   const terminal = makeNodeTerminal(env);
-  const userName = env['USER'] ?? env['LOGNAME'] ?? '';
+  // Under sudo it is the person who typed it.
+  const userName = (uid === 0 ? env['SUDO_USER'] : undefined) ?? env['USER'] ?? env['LOGNAME'] ?? nameOf();
   const sessions = makeSessionStore(sessionPath(env, os.homedir()), uid);
   const interrupted = new AbortController();
   // The first ^C ends the waiting politely; a second one, or the first after hanging up, ends the program.
@@ -27,11 +28,20 @@ export async function runOnThisTerminal(argv: readonly string[]): Promise<number
   return runCommand(argv, {
     terminal,
     machine: makeMachine(sessions, userName),
-    connect: (options) => makeConnection(options, { env, isRoot: uid === 0, userName, terminal, sessions, nowMs: systemClock.now }),
+    connect: (options) => makeConnection(options, { env, isRoot: uid === 0, userName, terminal, sessions, clock: systemClock }),
     clock: systemClock,
     randomId: randomUUID,
     sleep: (ms) => sleep(ms),
     signal: interrupted.signal,
     version: packageFile.version,
   });
+}
+
+function nameOf(): string {
+  try {
+    return os.userInfo().username;
+  } catch {
+    // A user without an entry in passwd, as in some containers.
+    return '';
+  }
 }

@@ -28,7 +28,7 @@ export function makeSessionStore(file: string, uid: number): SessionStore {
     await rename(draft, file);
   };
   return {
-    list: async () => (await read(file, uid)).map(({ token, ...line }) => ({ ...line, token: new Secret(token) })),
+    list: async () => (await read(file, uid)).map((line) => Object.assign({}, line, { token: new Secret(line.token) })),
     async save({ token, ...session }) {
       const others = (await read(file, uid)).filter((line) => line.url !== session.url);
       await write([{ ...session, token: token.reveal() }, ...others]);

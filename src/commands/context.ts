@@ -78,7 +78,7 @@ export interface Machine {
   /** A private file that vanishes with the value. */
   temporaryFile(name: string, text: string): Promise<AsyncDisposable & { readonly path: string }>;
   /** A client without credential (or with `token`) for `url`, refused where a password would cross a network in the clear. */
-  reach(options: ConnectOptions & { readonly url: string }, token?: Secret): ReachableControl;
+  reach(options: ConnectOptions & { readonly url: string }, token?: Secret): Promise<ReachableControl>;
 }
 
 export interface Context {

@@ -60,13 +60,14 @@ function addCreateOptions(command: Command): void {
     .option('--owner <name>', 'whose it is; for administrators (default: you)')
     .option('--notes <text>', 'notes, shown in the list')
     .option('--name <name>', 'a name beside the ID')
-    .option('--key <file>', "a public key beside the owner's own; may be repeated", (file: string, before: readonly string[] = []) => [
-      ...before,
-      file,
-    ])
+    .option('--key <file>', "a public key beside the owner's own; may be repeated", collect)
     .option('--count <n>', 'how many servers (default: 1)')
     .option('--no-start', 'leave it stopped');
   addWait(command);
+}
+
+function collect(value: string, before: readonly string[] | undefined): readonly string[] | undefined {
+  return [...(before ?? []), value];
 }
 
 async function bodyOf(invocation: Invocation, id: string | undefined, options: CreateOptions): Promise<CreateServers> {

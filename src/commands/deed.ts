@@ -24,7 +24,7 @@ export interface Verb {
 }
 
 /** With these, asking for the next server would fail the same way (and count as one more try of a password). */
-const hopeless: readonly string[] = ['not-signed-in', 'wrong-password', 'too-many-tries', 'control-unreachable'];
+const hopeless: ReadonlySet<string> = new Set(['not-signed-in', 'wrong-password', 'too-many-tries', 'control-unreachable']);
 
 export async function doToEach(invocation: Invocation, options: DeedOptions, ids: readonly ServerId[], verb: Verb): Promise<void> {
   const client = invocation.client(options);
@@ -34,7 +34,7 @@ export async function doToEach(invocation: Invocation, options: DeedOptions, ids
       begun.push(await verb.begin(client, id));
     } catch (error) {
       invocation.fail(error, options);
-      if (invocation.context.signal.aborted || (error instanceof Fault && hopeless.includes(error.code))) break;
+      if (invocation.context.signal.aborted || (error instanceof Fault && hopeless.has(error.code))) break;
     }
   }
   await tell(invocation, options, client, begun, verb.outcome);

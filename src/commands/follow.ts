@@ -2,7 +2,7 @@
 import type { Client } from '../client/client.ts';
 import type { OperationView } from '../contract/schemas.ts';
 import { type ErrorCode, fault, isErrorCode } from '../core/errors.ts';
-import { Fault } from '../base/fault.ts';
+import type { Fault } from '../base/fault.ts';
 import type { Invocation } from './invocation.ts';
 import { hasEnded, makeProgress } from './progress.ts';
 

@@ -1,5 +1,5 @@
 /** How a command is declared: name, summary, examples, and the options that all of them share. */
-import { Command, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import { formats } from './format.ts';
 
@@ -34,8 +34,10 @@ export function leaf(parent: Command, invocation: Invocation, { usage, aliases, 
 }
 
 /** A command of commands: `key`. */
-export function branch(parent: Command, name: string, summary: string): Command {
-  return parent.command(name).description(summary).helpOption('-h, --help', 'show this help').helpCommand(false);
+export function branch(parent: Command, invocation: Invocation, name: string, summary: string): Command {
+  const command = parent.command(name).description(summary).helpOption('-h, --help', 'show this help').helpCommand(false);
+  addCommonOptions(command, invocation, true);
+  return command;
 }
 
 export function perform<Options>(command: Command, deed: Deed<Options>): void {
@@ -45,9 +47,9 @@ export function perform<Options>(command: Command, deed: Deed<Options>): void {
   });
 }
 
-/** Also on the program itself, so that `myserver --url X list` and `myserver list --url X` are the same. */
-export function addCommonOptions(command: Command, invocation: Invocation): void {
-  command.addOption(new Option('-f, --format <format>', 'how to print (default: table)').choices(formats));
+/** Also, hidden, on the program and on commands of commands, so that `myserver --url X list` and `myserver list --url X` are the same. */
+export function addCommonOptions(command: Command, invocation: Invocation, isHidden = false): void {
+  command.addOption(new Option('-f, --format <format>', 'how to print (default: table)').choices(formats).hideHelp(isHidden));
   if (invocation.context.machine === undefined) return;
   for (const option of [
     new Option('--url <url>', 'the address of myserver (MYSERVER_URL)'),
@@ -56,11 +58,13 @@ export function addCommonOptions(command: Command, invocation: Invocation): void
     new Option('--ca <file>', "trust this certificate authority (PEM) beside the system's"),
     new Option('--insecure-http', 'allow a password over plain HTTP across a network: anybody on the way can read it'),
   ])
-    command.addOption(option.helpGroup('Connection:'));
+    command.addOption(option.helpGroup('Connection:').hideHelp(isHidden));
 }
 
 export function addColumnOptions(command: Command, names: readonly string[]): Command {
-  return command.option('-c, --columns <names>', `which columns: ${names.join(',')}`).option('--no-header', 'leave the first line out');
+  return command
+    .option('-c, --columns <names>', `which columns, such as ${names.slice(0, 2).join(',')}; there are ${names.join(', ')}`)
+    .option('--no-header', 'leave the first line out');
 }
 
 export function addYes(command: Command): Command {

@@ -11,7 +11,7 @@ const columns: readonly Column<GroupView>[] = [
 ];
 
 export const registerGroup: Register = (program, invocation) => {
-  const group = branch(program, 'group', 'classes and courses of people').alias('groups');
+  const group = branch(program, invocation, 'group', 'classes and courses of people').alias('groups');
   const add = leaf(group, invocation, {
     usage: 'add <name>',
     summary: 'add a group',
@@ -62,7 +62,7 @@ function registerRemove(group: Command, invocation: Invocation): void {
 }
 
 function registerMember(group: Command, invocation: Invocation): void {
-  const member = branch(group, 'member', 'who belongs to a group').alias('members');
+  const member = branch(group, invocation, 'member', 'who belongs to a group').alias('members');
   const add = leaf(member, invocation, {
     usage: 'add <group> <people...>',
     summary: 'add members, or change who leads',

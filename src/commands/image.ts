@@ -20,7 +20,7 @@ const columns: readonly Column<Row>[] = [
 ];
 
 export const registerImage: Register = (program, invocation) => {
-  const image = branch(program, 'image', 'what servers are made from').alias('images');
+  const image = branch(program, invocation, 'image', 'what servers are made from').alias('images');
   registerImageList(image, invocation);
   registerBuild(image, invocation);
   registerImport(image, invocation);

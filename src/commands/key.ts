@@ -15,7 +15,7 @@ const columns: readonly Column<KeyView>[] = [
 ];
 
 export const registerKey: Register = (program, invocation) => {
-  const key = branch(program, 'key', 'your SSH public keys, put into the servers you create').alias('keys');
+  const key = branch(program, invocation, 'key', 'your SSH public keys, put into the servers you create').alias('keys');
   registerAdd(key, invocation);
   registerKeyList(key, invocation);
   registerRemove(key, invocation);

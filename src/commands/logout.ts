@@ -15,7 +15,7 @@ export const registerLogout: Register = (program, invocation) => {
   perform<CommonOptions & { readonly all?: boolean }>(command, async ([address], options) => {
     const kept = await machine.sessions.list();
     const named = optional(address) ?? options.url;
-    const url = named === undefined ? undefined : machine.reach({ ...options, url: named }).url;
+    const url = named === undefined ? undefined : (await machine.reach({ ...options, url: named })).url;
     const ending = options.all === true ? kept : kept.filter((session, at) => (url === undefined ? at === 0 : session.url === url));
     if (ending.length === 0 && options.all !== true)
       throw fault(
@@ -44,9 +44,8 @@ async function end(invocation: Invocation, machine: Machine, session: StoredSess
     ...(session.insecureHttp === undefined ? {} : { insecureHttp: session.insecureHttp }),
   };
   try {
-    await machine
-      .reach(options, session.token)
-      .client.call('revokeToken', { params: { id: 'current' } }, { signal: invocation.context.signal });
+    const { client } = await machine.reach(options, session.token);
+    await client.call('revokeToken', { params: { id: 'current' } }, { signal: invocation.context.signal });
     return true;
   } catch (error) {
     // Already ended or expired there is as good as revoked.

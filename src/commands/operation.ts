@@ -17,7 +17,7 @@ const columns: readonly Column<OperationView>[] = [
 ];
 
 export const registerOperation: Register = (program, invocation) => {
-  const operation = branch(program, 'operation', 'long work: creating, starting, building').alias('operations');
+  const operation = branch(program, invocation, 'operation', 'long work: creating, starting, building').alias('operations');
   registerOperationList(operation, invocation);
   registerShow(operation, invocation);
   const cancel = leaf(operation, invocation, {

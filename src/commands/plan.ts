@@ -3,7 +3,7 @@ import type { CommonOptions, RowOptions } from './invocation.ts';
 import { tellFindings } from './finding-columns.ts';
 
 export const registerPlan: Register = (program, invocation) => {
-  const plan = branch(program, 'plan', 'which address and which ports belong to which ID');
+  const plan = branch(program, invocation, 'plan', 'which address and which ports belong to which ID');
   const show = leaf(plan, invocation, {
     usage: 'show',
     summary: 'the addressing plan',

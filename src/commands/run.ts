@@ -61,7 +61,7 @@ export async function runCommand(argv: readonly string[], context: Context): Pro
     }
   } catch (error) {
     // Help that was asked for ends the parse with an error, too.
-    if (error instanceof CommanderError && /^commander\.help/u.test(error.code)) return invocation.exitCode;
+    if (error instanceof CommanderError && error.code.startsWith('commander.help')) return invocation.exitCode;
     const failure = failureOf(error, `myserver ${entry?.names[0] ?? ''} --help`.replace('  ', ' '), context.signal);
     context.terminal.writeError(failureText(failure, saysJson(argv)));
     return exitCodeOf(failure);
@@ -108,7 +108,7 @@ export function makeProgram(invocation: Invocation): Command {
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });
-  addCommonOptions(program, invocation);
+  addCommonOptions(program, invocation, true);
   return program;
 }
 

@@ -28,7 +28,7 @@ const words =
   '  all      drops and shares it: what the owner may';
 
 export const registerShare: Register = (program, invocation) => {
-  const share = branch(program, 'share', 'who else may see, enter or manage a server').alias('grant');
+  const share = branch(program, invocation, 'share', 'who else may see, enter or manage a server').alias('grant');
   registerAdd(share, invocation);
   registerShareList(share, invocation);
   registerRemove(share, invocation);

@@ -12,7 +12,7 @@ const columns: readonly Column<TokenView>[] = [
 ];
 
 export const registerToken: Register = (program, invocation) => {
-  const token = branch(program, 'token', 'where you are signed in').alias('tokens');
+  const token = branch(program, invocation, 'token', 'where you are signed in').alias('tokens');
   const list = leaf(token, invocation, {
     usage: 'list',
     aliases: ['ls'],

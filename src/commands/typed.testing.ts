@@ -18,6 +18,8 @@ export interface TypedOptions {
   readonly withoutMachine?: boolean;
   readonly signal?: AbortSignal;
   readonly onSleep?: () => void;
+  /** For what looks at the grammar itself. */
+  readonly onContext?: (context: Context) => void;
 }
 
 export interface Typed {
@@ -78,7 +80,7 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
       files.set(name, text);
       return Promise.resolve({ path: `/run/x y/${name}`, [Symbol.asyncDispose]: () => Promise.resolve() });
     },
-    reach: ({ url }) => ({ url, client: control.client, caFile: undefined }),
+    reach: ({ url }) => Promise.resolve({ url, client: control.client, caFile: undefined }),
   };
   const context: Context = {
     terminal,
@@ -94,6 +96,7 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
     signal: options.signal ?? new AbortController().signal,
     version: '1.2.3',
   };
+  options.onContext?.(context);
   const exitCode = await runCommand(argv, context);
   return { exitCode, output: out.join(''), error: err.join(''), executed, questions, files, sessions, control };
 }

@@ -20,7 +20,7 @@ const columns: readonly Column<PersonView>[] = [
 ];
 
 export const registerUser: Register = (program, invocation) => {
-  const user = branch(program, 'user', 'the people').alias('users');
+  const user = branch(program, invocation, 'user', 'the people').alias('users');
   registerAdd(user, invocation);
   registerUserList(user, invocation);
   registerSet(user, invocation);
