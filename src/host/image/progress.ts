@@ -43,8 +43,10 @@ export function aptReader(stage: Stage, expectedPackages: number): (line: string
   let step = 'reading package lists';
   let lists = 0;
   return (line) => {
-    if (/^(?:Get|Hit):\d+ .* (?:InRelease|Packages)\b/u.test(line)) lists += 1;
-    else if (line.startsWith('Get:')) {
+    if (/^(?:Get|Hit):\d+ .* (?:InRelease|Packages)\b/u.test(line)) {
+      lists += 1;
+      step = 'reading package lists';
+    } else if (line.startsWith('Get:')) {
       fetched += 1;
       step = 'downloading packages';
     } else if (line.startsWith('Unpacking ')) {
