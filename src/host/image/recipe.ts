@@ -46,6 +46,9 @@ export interface Recipe {
   readonly version: string;
 }
 
+// Raise it when bootstrap.ts or metadata.ts make something else of the same layers: the version tells it then.
+const buildRevision = 1;
+
 const systems: readonly System[] = [
   { name: 'debian12', origin: 'Debian', release: '12', codename: 'bookworm', title: 'Debian 12' },
   { name: 'debian13', origin: 'Debian', release: '13', codename: 'trixie', title: 'Debian 13' },
@@ -85,7 +88,7 @@ export function recipeOf(systemName: string, typeName: string): Recipe {
     throw fault('no-such-image', `no recipe builds the type ${typeName}: there are ${buildableTypes().join(', ')}`);
   }
   const version = createHash('sha256')
-    .update(JSON.stringify([system, layers]))
+    .update(JSON.stringify([buildRevision, system, layers]))
     .digest('hex')
     .slice(0, 16);
   return { system, type: typeName, layers, version };
