@@ -15,8 +15,8 @@ import { patiently } from './servers/patience.ts';
 export interface Recipes {
   /** Throws `no-such-image` for what has no recipe. */
   of(system: string, type: string): Recipe;
-  /** Those whose packages this host's own apt has. */
-  readonly buildable: readonly { readonly system: string; readonly type: string }[];
+  /** Those whose packages this host's own apt has. Asking apt takes a second or more. */
+  readonly buildable: () => Promise<readonly { readonly system: string; readonly type: string }[]>;
 }
 
 export interface ImageParts {
@@ -55,7 +55,7 @@ export function makeImageVerbs(parts: ImageParts): ImageVerbs {
         origin: image.recipe === '' ? ('imported' as const) : ('built' as const),
         isCurrent: image.recipe === '' || (versionOf(image.system, image.type) ?? image.recipe) === image.recipe,
       }));
-      return { images, buildable: recipes.buildable };
+      return { images, buildable: await recipes.buildable() };
     },
 
     async build(caller, request) {

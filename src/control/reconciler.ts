@@ -58,7 +58,8 @@ export function makeReconciler(parts: ServerParts, lanes: Lanes): Reconciler {
       .then(
         () => schedule(periodMs),
         (error: unknown) => {
-          complain(error, 'a pass of the reconciler failed; it is tried again');
+          // An engine that is away was told of once, when it went.
+          if (world.trouble() === undefined) complain(error, 'a pass of the reconciler failed; it is tried again');
           schedule(retryMs);
         },
       )

@@ -10,9 +10,9 @@ export function hostDoctorFor({ plan, api, engine }: Config): HostDoctor {
   return {
     examine: () => Promise.resolve([]),
     mend: (finding) => Promise.reject(fault('bad-request', `doctor cannot mend "${finding.subject}" by itself: ${finding.remedy}`)),
-    async checkPlan(): Promise<readonly Finding[]> {
+    async checkPlan(leased): Promise<readonly Finding[]> {
       const facts = await readHostPorts();
-      return checkPlan(plan, { ...facts, ownListeners: [{ name: 'local API', port: api.port }], ownBridge: engine.network });
+      return checkPlan(plan, { ...facts, ownListeners: [{ name: 'local API', port: api.port }], ownBridge: engine.network, leased });
     },
   };
 }

@@ -55,8 +55,9 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
       outDir: join(config.cacheDir, 'images'),
       workDir: join(config.cacheDir, 'build'),
       cacheDir: join(config.cacheDir, 'packages'),
+      clock: systemClock,
     }),
-    recipes: { of: recipeOf, buildable: await buildableHere() },
+    recipes: { of: recipeOf, buildable: buildableHere },
     hands: handsFor(config),
     host: hostDoctorFor(config),
     settings: settingsFor(config),
@@ -68,7 +69,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     store,
     clock: systemClock,
     log,
-    pushKeys: control.servers.pushKeys,
+    pushKeys: async (caller, id, lines) => await control.servers.pushKeys(caller, id, lines),
     config: { defaultQuota: config.quota, tokenLifetimeMs: config.tokens.lifetimeMs, longestTokenLifetimeMs: config.tokens.longestMs },
   });
   const api = await makeApi({

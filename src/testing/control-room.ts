@@ -78,7 +78,7 @@ export async function makeControlRoom(options: { readonly settings?: Partial<Ser
         otherForwarding: 'leave',
       }),
       builder: { build: () => Promise.reject(new Error('no images are built in this test')) },
-      recipes: { of: recipeOf, buildable: [] },
+      recipes: { of: recipeOf, buildable: () => Promise.resolve([]) },
       hands: {
         heldIds: () => Promise.resolve(held),
         hashPassword: (password) => Promise.resolve(`$6$${password.reveal().length}`),
