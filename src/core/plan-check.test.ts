@@ -46,6 +46,15 @@ suite('checkPlan', () => {
     ]);
   });
 
+  test('where leases are known a held port hides a program, or costs an ID and is only a note', () => {
+    const said = (leased: readonly number[]): readonly string[] =>
+      checkPlan(plan, { ...quiet, listeners: [on('0.0.0.0', 8123)], leased: new Set(leased.map((id) => plan.requireId(id))) })
+        .filter(({ code }) => code === 'port-held')
+        .map(({ severity, found }) => `${severity}: ${found.split(': ').at(-1)}`);
+    assert.deepEqual(said([123]), ['warning: ID 123 is a server, and that program is hidden behind it']);
+    assert.deepEqual(said([1]), ['info: ID 123 is passed over when IDs are given out']);
+  });
+
   test('one program on IPv4 and IPv6 is one finding', () => {
     assert.equal(trouble({ listeners: [on('0.0.0.0', 8123), on('::', 8123)] }).length, 1);
   });

@@ -33,6 +33,8 @@ export interface PlanFacts {
   /** The host's routes; `0.0.0.0/0` and IPv6 may be among them. */
   readonly routes: readonly { readonly network: string; readonly device: string }[];
   readonly ownBridge: string;
+  /** Where it is known which IDs are servers now, a held port is said to hide a program or to cost an ID; else both are said. */
+  readonly leased?: ReadonlySet<ServerId> | undefined;
 }
 
 /** IDs that must not be given out now, because something on the host already holds one of their public ports. */
@@ -99,7 +101,7 @@ function checkOwnListeners(plan: Plan, { ownListeners }: PlanFacts): readonly Fi
   );
 }
 
-function checkListeners(plan: Plan, { listeners, ownListeners }: PlanFacts): readonly Finding[] {
+function checkListeners(plan: Plan, { listeners, ownListeners, leased }: PlanFacts): readonly Finding[] {
   const own = new Set(ownListeners.map(({ port }) => port));
   const found = new Map<string, Finding>();
   for (const listener of listeners) {
@@ -109,15 +111,21 @@ function checkListeners(plan: Plan, { listeners, ownListeners }: PlanFacts): rea
       const who = listener.holder ?? 'a program of this host';
       found.set(`${port} ${id} ${who}`, {
         code: 'port-held',
-        severity: 'warning',
+        severity: leased?.has(id) === false ? 'info' : 'warning',
         subject: `port ${port}`,
-        found: `${who} listens on port ${port} (${listener.address}), which block ${block.name} gives to ID ${id}: ID ${id} is passed over when IDs are given out, and if it is a server already, that program is hidden behind it`,
+        found: `${who} listens on port ${port} (${listener.address}), which block ${block.name} gives to ID ${id}: ${consequence(id, leased)}`,
         remedy: `move ${listener.holder ?? 'it'} to a port outside ${rangeText(plan, block)}, or leave it and do without ID ${id}`,
         canMend: false,
       });
     }
   }
   return [...found.values()];
+}
+
+function consequence(id: ServerId, leased: PlanFacts['leased']): string {
+  const passedOver = `ID ${id} is passed over when IDs are given out`;
+  if (leased === undefined) return `${passedOver}, and if it is a server already, that program is hidden behind it`;
+  return leased.has(id) ? `ID ${id} is a server, and that program is hidden behind it` : passedOver;
 }
 
 function checkNetwork(plan: Plan, { routes, ownBridge }: PlanFacts): readonly Finding[] {
