@@ -1,0 +1,103 @@
+/** The walls of DESIGN.md, "Parts and who may import whom", kept by a test: what each room may import, and nothing else. */
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { suite, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const src = dirname(fileURLToPath(import.meta.url));
+
+/** Room by room: the rooms it may import beside itself. `base` and `core` may be imported by all. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  core: [],
+  contract: [],
+  store: [],
+  engines: [],
+  network: [],
+  host: [],
+  control: ['store', 'engines', 'network', 'host'],
+  rest: ['control', 'contract', 'store'],
+  client: ['contract'],
+  commands: ['client', 'contract'],
+  cli: ['commands', 'client', 'contract', 'daemon'],
+  daemon: ['store', 'engines', 'network', 'host', 'control', 'rest'],
+  testing: ['store', 'engines', 'network', 'host', 'control', 'rest', 'daemon', 'client', 'contract', 'commands', 'cli'],
+};
+
+/** What control may see of the rooms that touch the machine: the interfaces. */
+const interfacesForControl = [
+  'engines/engine.ts',
+  'network/firewall.ts',
+  'network/edge.ts',
+  'host/image/builder.ts',
+  'host/image/recipe.ts',
+  'store/store.ts',
+  'store/people.ts',
+  'store/records.ts',
+  'store/servers.ts',
+];
+
+const portable = new Set(['base', 'core', 'contract', 'client', 'commands']);
+
+interface Import {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Tests and what they share may import what they like. */
+const isTestFile = (file: string) => /\.(?:test|testing)\.ts$|(?:^|\/)conformance\.ts$/u.test(file);
+
+function importsOf(file: string): readonly string[] {
+  const text = readFileSync(join(src, file), 'utf8');
+  const found = [...text.matchAll(/(?:^|\n)(?:import|export)\s[^'"`;]*?from\s+'([^']+)'|import\('([^']+)'\)|(?:^|\n)import\s+'([^']+)'/gu)];
+  return found.map(([, from, dynamic, bare]) => from ?? dynamic ?? bare ?? '');
+}
+
+const files = globSync('**/*.ts', { cwd: src }).filter((file) => file.includes('/') && !isTestFile(file));
+const inside: readonly Import[] = files.flatMap((from) =>
+  importsOf(from)
+    .filter((to) => to.startsWith('.'))
+    .map((to) => ({ from, to: relative(src, join(src, dirname(from), to)) }))
+    .filter(({ to }) => !to.startsWith('..')),
+);
+const roomOf = (file: string) => file.split('/')[0] ?? '';
+
+suite('walls', () => {
+  test('every room is one that the map knows', () => {
+    for (const file of files) assert.ok(Object.hasOwn(allowed, roomOf(file)), `${file} is in no room of the map`);
+    assert.ok(inside.length > 300, `only ${inside.length} imports were found: is the reading of imports broken?`);
+  });
+
+  test('no file imports from a room that its own may not see', () => {
+    const broken = inside.filter(({ from, to }) => {
+      const rooms = [roomOf(from), 'base', ...(roomOf(from) === 'base' ? [] : ['core']), ...(allowed[roomOf(from)] ?? [])];
+      return !rooms.includes(roomOf(to));
+    });
+    assert.deepEqual(broken, []);
+  });
+
+  test('control sees interfaces only of the rooms that touch the machine', () => {
+    const broken = inside.filter(
+      ({ from, to }) =>
+        roomOf(from) === 'control' && !['control', 'core', 'base'].includes(roomOf(to)) && !interfacesForControl.includes(to),
+    );
+    assert.deepEqual(broken, []);
+  });
+
+  test('rest speaks with control, and knows of the store only its types', () => {
+    const broken = inside.filter(({ from, to }) => roomOf(from) === 'rest' && roomOf(to) === 'store' && !interfacesForControl.includes(to));
+    assert.deepEqual(broken, []);
+  });
+
+  test('the daemons are loaded by the command line only when they are meant: by dynamic import', () => {
+    const broken = inside.filter(({ from, to }) => roomOf(from) === 'cli' && roomOf(to) === 'daemon');
+    assert.deepEqual(broken, [{ from: 'cli/main.ts', to: 'daemon/control.ts' }]);
+    assert.match(readFileSync(join(src, 'cli/main.ts'), 'utf8'), /await import\('\.\.\/daemon\/control\.ts'\)/u);
+  });
+
+  test('portable rooms import nothing of Node', () => {
+    const broken = files.filter((file) => portable.has(roomOf(file)) && importsOf(file).some((to) => to.startsWith('node:')));
+    assert.deepEqual(broken, []);
+  });
+});
