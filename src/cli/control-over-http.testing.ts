@@ -1,5 +1,6 @@
 /** The control in memory behind a real HTTP server, on a TCP port of the loopback or on a unix socket: what the program talks to in its tests. */
 import http from 'node:http';
+import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { Value } from 'typebox/value';
 import { toFault, errorCatalogue, fault } from '../core/errors.ts';
@@ -13,10 +14,15 @@ export interface ControlOverHttp extends AsyncDisposable {
   readonly authorizations: (string | undefined)[];
 }
 
-/** `socketPath`: a unix socket that needs no credential; without it a TCP port that does. */
-export async function serveControl(control: MemoryControl, socketPath?: string): Promise<ControlOverHttp> {
+export interface ServeOptions {
+  /** A unix socket that needs no credential, instead of a TCP port that does. */
+  readonly socketPath?: string;
+  readonly tls?: { readonly key: string; readonly cert: string };
+}
+
+export async function serveControl(control: MemoryControl, { socketPath, tls }: ServeOptions = {}): Promise<ControlOverHttp> {
   const authorizations: (string | undefined)[] = [];
-  const server = http.createServer((request, response) => {
+  const listener = (request: http.IncomingMessage, response: http.ServerResponse) => {
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
@@ -34,12 +40,16 @@ export async function serveControl(control: MemoryControl, socketPath?: string):
           .end(JSON.stringify({ error: { code, message, details } }));
       }
     })();
-  });
+  };
+  const server = tls === undefined ? http.createServer(listener) : https.createServer(tls, listener);
   await new Promise<void>((resolve) =>
     server.listen(socketPath === undefined ? { host: '127.0.0.1', port: 0 } : { path: socketPath }, resolve),
   );
   return {
-    url: socketPath === undefined ? `http://127.0.0.1:${(server.address() as AddressInfo).port}` : 'http://localhost',
+    url:
+      socketPath === undefined
+        ? `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`
+        : 'http://localhost',
     authorizations,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();

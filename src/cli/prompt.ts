@@ -9,8 +9,9 @@ export function prompt(question: string, isSecret: boolean): Promise<string> {
   // Without a terminal there is nobody to ask, and waiting for an answer would hang whatever runs us.
   if (!stdin.isTTY || !stderr.isTTY) throw fault('bad-request', `there is no terminal to ask at: ${question}`);
   const unseen = new Writable({ write: (_chunk, _encoding, done) => done() });
-  if (isSecret) stderr.write(question);
   const lines = createInterface({ input: stdin, output: isSecret ? unseen : stderr, terminal: true, historySize: 0 });
+  // Only now is the echo off: an answer to a question seen earlier could be seen too.
+  if (isSecret) stderr.write(question);
   return new Promise((resolve, reject) => {
     let answer: string | undefined;
     lines.on('SIGINT', () => lines.close());

@@ -79,7 +79,8 @@ async function enter(invocation: Invocation, { server, hostKey }: ServerDetail, 
         ];
   const options = trust.flatMap((option) => ['-o', option]);
   // `--` and -l: neither a host nor a user that begins with "-" can become an option (-oProxyCommand=...).
-  return machine.execute(['ssh', '-p', String(way.port), '-l', way.user, ...options, '--', way.host, ...words]);
+  // Awaited here: the file must outlive ssh.
+  return await machine.execute(['ssh', '-p', String(way.port), '-l', way.user, ...options, '--', way.host, ...words]);
 }
 
 function plainArgv({ host, port, user }: Way): readonly string[] {
