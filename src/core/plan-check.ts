@@ -17,7 +17,7 @@ export interface Listener {
   readonly holder?: string | undefined;
 }
 
-export interface OwnListener {
+interface OwnListener {
   /** As a person knows it: `bastion`, `portal`. */
   readonly name: string;
   readonly port: number;

@@ -9,7 +9,7 @@ export type Protocol = 'tcp' | 'udp';
  * `classic`: `a.b.(10 + ID div 100).(100 + ID mod 100)`, a.b from the network, readable by people.
  * `offset`: `first + ID`; so `first` is the address that ID 0 has or would have.
  */
-export type AddressRule = { readonly rule: 'classic' } | { readonly rule: 'offset'; readonly first: string };
+type AddressRule = { readonly rule: 'classic' } | { readonly rule: 'offset'; readonly first: string };
 
 /** A range of public ports: `base + stride x ID + offset` is forwarded to `privatePort` of the server with that ID. */
 export interface PortBlock {

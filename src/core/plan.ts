@@ -19,7 +19,7 @@ export interface PublicPort {
 }
 
 /** IDs whose port in a block would be no port: they are reached by name only. */
-export interface PortGap {
+interface PortGap {
   readonly block: string;
   readonly firstId: number;
   readonly lastId: number;

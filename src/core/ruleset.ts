@@ -12,7 +12,7 @@ import { shorten } from './ids.ts';
 import { ipv4Network, ipv4Number, ipv4Text } from './ipv4.ts';
 import type { Protocol } from './plan-config.ts';
 
-export interface Forward {
+interface Forward {
   readonly protocol: Protocol;
   /** Undefined: every address of the host, 127.0.0.1 among them. */
   readonly publicAddress: string | undefined;
@@ -22,7 +22,7 @@ export interface Forward {
   readonly privatePort: number;
 }
 
-export interface HostService {
+interface HostService {
   readonly protocol: Protocol;
   readonly port: number;
 }

@@ -31,7 +31,7 @@ export interface AgentAnswer {
   readonly text: string;
 }
 
-export interface AskOptions {
+interface AskOptions {
   readonly protocol?: 'tcp' | 'udp';
   /** Own address to ask from. */
   readonly from?: string;
@@ -40,7 +40,7 @@ export interface AskOptions {
 }
 
 /** An open TCP connection. */
-export interface Line {
+interface Line {
   /** The echo of `text`; `refused` when the connection was reset, `silent` when nothing came, `closed` when it was over before. */
   say(text: string, waitMs?: number): Promise<string>;
 }

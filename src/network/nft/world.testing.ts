@@ -27,7 +27,7 @@ export interface World extends AsyncDisposable {
 }
 
 export const bridge = 'br0';
-export const plan = parsePlan({
+const plan = parsePlan({
   network: '10.99.0.0/16',
   host: '10.99.0.1',
   blocks: [
