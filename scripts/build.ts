@@ -1,0 +1,40 @@
+/**
+ * The program as few files as it can be: `dist/myserver.js` and the parts it loads when they are meant (the daemons). A bundle starts in a third of the
+ * time of the source. Run `npm run build`.
+ */
+import { build } from 'esbuild';
+import { copyFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+/** CommonJS packages inside an ES module miss these. */
+const banner = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  "import { fileURLToPath as __fileURLToPath } from 'node:url';",
+  "import { dirname as __dirnameOf } from 'node:path';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = __fileURLToPath(import.meta.url);',
+  'const __dirname = __dirnameOf(__filename);',
+].join(' ');
+
+export async function buildProgram(outDir: string): Promise<void> {
+  await rm(outDir, { recursive: true, force: true });
+  await build({
+    entryPoints: { myserver: join(root, 'src/cli/main.ts') },
+    outdir: outDir,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'esm',
+    banner: { js: banner },
+    legalComments: 'linked',
+    // Never there: PostgreSQL's and others' native parts are asked for inside a try.
+    external: ['*.node'],
+    logLevel: 'warning',
+  });
+  await copyFile(join(root, 'package.json'), join(outDir, 'package.json'));
+}
+
+if (process.argv[1] === import.meta.filename) await buildProgram(join(root, 'dist'));

@@ -1,0 +1,84 @@
+/** Control as a daemon: a unit of systemd's, or kept running by our small supervisor where there is none. */
+import { existsSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fault } from '../../src/core/errors.ts';
+import type { Config } from '../../src/daemon/config.ts';
+import { hasSystemd, isActive } from '../../src/host/init-system.ts';
+import { writeWhole } from '../../src/host/packages.ts';
+import { runProgram, tryProgram } from '../../src/host/program.ts';
+import type { HostStep } from '../../src/host/step.ts';
+import { controlUnit, places, root } from './places.ts';
+
+/** Opening the store, asking Incus and setting the rules takes about a second; a thousand servers after a crash take longer. */
+const readyMs = 60_000;
+const supervise = join(places.library, 'supervise');
+
+export function rootSocket({ runDir }: Config): string {
+  return join(runDir, 'root.sock');
+}
+
+/** `isOutdated`: whether what runs now is an older program than the one installed. */
+export function controlStep(config: Config, isOutdated: () => boolean): HostStep {
+  return {
+    name: 'control',
+    async check() {
+      if (isOutdated()) return 'what runs is the former program';
+      if (hasSystemd() && (await readFile(places.unit, 'utf8').catch(() => '')) !== (await unitText())) return 'its unit';
+      return (await answersAt(rootSocket(config))) ? undefined : 'it is not running';
+    },
+    async apply(signal) {
+      if (hasSystemd()) {
+        await writeWhole(places.unit, await unitText());
+        await runProgram(['systemctl', 'daemon-reload'], { signal });
+        await runProgram(['systemctl', 'enable', controlUnit], { signal });
+        await runProgram(['systemctl', 'restart', controlUnit], { signal });
+      } else {
+        if (isOutdated()) await runProgram([supervise, 'stop', 'control'], { signal });
+        await runProgram([supervise, 'start', 'control', places.launcher, 'control'], { signal });
+      }
+      const deadline = Date.now() + readyMs;
+      while (!(await answersAt(rootSocket(config)))) {
+        signal.throwIfAborted();
+        if (Date.now() > deadline)
+          throw fault(
+            'control-unreachable',
+            `control was started and does not answer after ${readyMs / 1000} s; its log says: ${await lastWords()}`,
+          );
+        await sleep(100);
+      }
+    },
+  };
+}
+
+export async function stopControl(): Promise<void> {
+  if (hasSystemd() && (await isActive(controlUnit))) await runProgram(['systemctl', 'disable', '--now', controlUnit]);
+  if (existsSync(supervise)) await tryProgram([supervise, 'stop', 'control']);
+  await rm(places.unit, { force: true });
+  if (hasSystemd()) await tryProgram(['systemctl', 'daemon-reload']);
+}
+
+async function unitText(): Promise<string> {
+  return readFile(join(root, 'packaging', controlUnit), 'utf8');
+}
+
+async function lastWords(): Promise<string> {
+  const log = hasSystemd()
+    ? (await tryProgram(['journalctl', '-u', controlUnit, '-n', '3', '-o', 'cat'])).stdout
+    : await readFile(join(places.logDir, 'control.log'), 'utf8').catch(() => 'nothing');
+  return log.trim().split('\n').slice(-3).join(' | ');
+}
+
+function answersAt(socketPath: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const call = request({ socketPath, path: '/api/v1/health', timeout: 5000 }, (response) => {
+    response.resume();
+    resolve(response.statusCode === 200);
+  });
+  call.once('error', () => resolve(false));
+  call.once('timeout', () => call.destroy());
+  call.end();
+  return promise;
+}

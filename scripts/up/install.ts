@@ -1,0 +1,110 @@
+/** From a bare machine to a first server that somebody is in. */
+import { existsSync } from 'node:fs';
+import { parsePersonName } from '../../src/core/names.ts';
+import { fault } from '../../src/core/errors.ts';
+import { checkPlan } from '../../src/core/plan-check.ts';
+import { parseSize } from '../../src/core/sizes.ts';
+import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { hostSteps } from '../../src/host/bring-up.ts';
+import { readHostFacts } from '../../src/host/facts.ts';
+import { systemOfCodename } from '../../src/host/image/recipe.ts';
+import { readRelease, writeWhole } from '../../src/host/packages.ts';
+import { takeSteps, type HostStep } from '../../src/host/step.ts';
+import { readHostPorts } from '../../src/network/host-ports.ts';
+import { controlStep } from './control-service.ts';
+import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
+import { places, wantedOf } from './places.ts';
+import { programStep } from './program-step.ts';
+import { makeReport, say } from './report.ts';
+
+export interface InstallOptions {
+  readonly pool: string | undefined;
+  readonly admin: string | undefined;
+  readonly wantsServer: boolean;
+  readonly signal: AbortSignal;
+}
+
+export async function install({ pool, admin, wantsServer, signal }: InstallOptions): Promise<void> {
+  const adminName = administratorName(admin, process.env['SUDO_USER']);
+  const poolBytes = pool === undefined ? undefined : parseSize(pool, 'the size of the pool');
+  await takeSteps([configStep()], makeReport(), signal);
+  const config = await loadConfig(defaultConfigPath);
+  const wanted = wantedOf(config, poolBytes);
+  if (!existsSync(places.library)) await tellFacts(config);
+  const [packages, ...rest] = hostSteps(wanted);
+  let hasNewProgram = false;
+  const program = programStep();
+  const steps: readonly HostStep[] = [
+    ...(packages === undefined ? [] : [packages]),
+    planStep(config),
+    ...rest,
+    {
+      ...program,
+      apply: async (inner) => {
+        await program.apply(inner);
+        hasNewProgram = true;
+      },
+    },
+    controlStep(config, () => hasNewProgram),
+    imageStep(config),
+  ];
+  await takeSteps(steps, makeReport(), signal);
+  const person = await firstAdministrator(adminName, signal);
+  const server = wantsServer ? await firstServer(person.name, signal) : undefined;
+  tellWaysIn(person, server);
+}
+
+/** `sudo` names the person; root's own shell names nobody. */
+export function administratorName(asked: string | undefined, sudoUser: string | undefined): string {
+  if (asked !== undefined) return parsePersonName(asked);
+  try {
+    return parsePersonName(sudoUser ?? 'admin');
+  } catch {
+    // root, or a name that people may have and servers' users may not.
+    return 'admin';
+  }
+}
+
+function configStep(): HostStep {
+  return {
+    name: 'configuration',
+    check: async () => (existsSync(defaultConfigPath) ? undefined : defaultConfigPath),
+    apply: async () => {
+      const system = systemOfCodename((await readRelease()).codename)?.name;
+      // Images are built from the host's own sources, so a host of another release offers that one first.
+      const value = system === undefined || system === 'debian12' ? {} : { defaults: { system } };
+      await writeWhole(defaultConfigPath, `${JSON.stringify(value, undefined, 2)}\n`);
+    },
+  };
+}
+
+/** Collisions are told before anything is made that collides. */
+function planStep(config: Config): HostStep {
+  const { plan, api, engine } = config;
+  return {
+    name: 'addressing plan',
+    async check() {
+      const facts = await readHostPorts();
+      const findings = checkPlan(plan, { ...facts, ownListeners: [{ name: 'local API', port: api.port }], ownBridge: engine.network });
+      const isInstalled = facts.routes.some(({ device }) => device === engine.network);
+      const worst = findings.find(({ severity }) => severity === 'error');
+      if (worst !== undefined && !isInstalled) {
+        throw fault(
+          'bad-plan',
+          `${worst.subject}: ${worst.found}. ${worst.remedy} (the configuration is ${defaultConfigPath}; then run ./up again)`,
+        );
+      }
+      return undefined;
+    },
+    apply: async () => {},
+  };
+}
+
+async function tellFacts(config: Config): Promise<void> {
+  const facts = await readHostFacts(wantedOf(config).incusDir);
+  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const init = facts.hasSystemd ? 'systemd' : 'no systemd';
+  say(
+    `  ${facts.release.name}, ${facts.cpus} CPUs, ${gib(facts.memory.totalBytes)} memory, ${gib(facts.disk.freeBytes)} of disk free, ${init}, cgroups ${facts.cgroups === 'v2' ? 'version 2' : 'version 1'}`,
+  );
+}

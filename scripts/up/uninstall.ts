@@ -1,0 +1,124 @@
+/**
+ * Takes away what `up` made. Servers go only when they are named; as long as one is left, so do its pool, its network and the store that says whose it
+ * is, and a later `./up` finds all of it again. Packages of the distribution stay: others may use them by now.
+ */
+import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
+import { createInterface } from 'node:readline/promises';
+import { dirname } from 'node:path';
+import { fault } from '../../src/core/errors.ts';
+import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { answers, startEngine } from '../../src/host/engine-service.ts';
+import { makeIncusApi } from '../../src/host/incus-api.ts';
+import { tryProgram } from '../../src/host/program.ts';
+import { settingsFile } from '../../src/host/settings.ts';
+import { stopControl } from './control-service.ts';
+import { askManager, showManager } from './manager.ts';
+import { places, wantedOf } from './places.ts';
+import { say } from './report.ts';
+
+export interface UninstallOptions {
+  /** `123,124`. */
+  readonly servers: string | undefined;
+  readonly isAgreed: boolean;
+  readonly signal: AbortSignal;
+}
+
+export async function uninstall({ servers, isAgreed, signal }: UninstallOptions): Promise<void> {
+  const config = await loadConfig(defaultConfigPath);
+  const there = existsSync(places.launcher) ? await listServers(signal) : [];
+  const named = servers ?? '';
+  const dropped = isAgreed ? idsIn(named, there) : await agree(named, there);
+  if (dropped === undefined) {
+    say('Nothing was changed.');
+    return;
+  }
+  if (dropped.length > 0) await showManager(['drop', '--yes', dropped.join(',')]);
+  await stopControl();
+  const left = await instancesLeft(config);
+  await tryProgram(['nft', 'delete', 'table', 'inet', config.firewall.table]);
+  for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
+    await rm(path, { recursive: true, force: true });
+  }
+  if (left === 0) await removeRest(config);
+  tellLeft(config, left);
+}
+
+async function listServers(signal: AbortSignal): Promise<readonly number[]> {
+  try {
+    const rows = await askManager<readonly { id: number }[]>(['list'], signal);
+    return rows.map(({ id }) => id);
+  } catch {
+    // Control is dead: then nothing can be dropped, and everything of the servers stays.
+    return [];
+  }
+}
+
+function idsIn(text: string, there: readonly number[]): readonly number[] {
+  const ids = text.split(/[\s,]+/u).filter(Boolean);
+  for (const id of ids) {
+    if (!there.some((one) => String(one) === id)) {
+      throw fault(
+        'no-such-server',
+        `--servers names "${id}", and the servers here are: ${there.join(', ') || 'none'} (is control running?)`,
+      );
+    }
+  }
+  return ids.map(Number);
+}
+
+/** Undefined: no. */
+async function agree(named: string, there: readonly number[]): Promise<readonly number[] | undefined> {
+  if (!process.stdin.isTTY) throw fault('bad-request', 'taking myserver away asks first, and there is no terminal to ask at: add --yes');
+  const asker = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    const answer = await asker.question('Take myserver off this machine? Type yes: ');
+    if (answer.trim() !== 'yes') return undefined;
+    if (named !== '' || there.length === 0) return idsIn(named, there);
+    say(`The servers ${there.join(', ')} stay as they are, unless you name them.`);
+    return idsIn(await asker.question('Servers to destroy with everything on them (IDs, or nothing): '), there);
+  } finally {
+    asker.close();
+  }
+}
+
+/** Ours and strangers' in our project; undefined where Incus cannot tell, and then everything stays. */
+async function instancesLeft(config: Config): Promise<number | undefined> {
+  const wanted = wantedOf(config);
+  try {
+    if (!(await answers(wanted.socket))) await startEngine(wanted);
+    const names = await makeIncusApi(wanted.socket).ask<readonly string[]>('GET', `/1.0/instances?project=${wanted.project}`);
+    return names?.length ?? 0;
+  } catch {
+    return undefined;
+  }
+}
+
+/** With no server left, nothing here is worth keeping. */
+async function removeRest(config: Config): Promise<void> {
+  const { socket, project, pool, network } = config.engine;
+  const api = makeIncusApi(socket);
+  const images = (await api.ask<readonly string[]>('GET', `/1.0/images?project=${project}`)) ?? [];
+  for (const image of images) await api.ask('DELETE', `${image.split('?', 1)[0]}?project=${project}`);
+  await api.ask('DELETE', `/1.0/projects/${project}`);
+  await api.ask('DELETE', `/1.0/networks/${network}`);
+  await api.ask('DELETE', `/1.0/storage-pools/${pool}`);
+  await rm(config.stateDir, { recursive: true, force: true });
+  await rm(defaultConfigPath, { force: true });
+  const configDir = dirname(defaultConfigPath);
+  if ((await readdir(configDir).catch(() => ['?'])).length === 0) await rm(configDir, { recursive: true });
+}
+
+function tellLeft({ stateDir, engine }: Config, left: number | undefined): void {
+  say('myserver is taken off this machine.');
+  if (left !== 0) {
+    const whose = left === undefined ? 'Incus did not answer, so what it holds' : `${left} server${left === 1 ? '' : 's'}`;
+    say(
+      `${whose} stayed, with the pool ${engine.pool} and network ${engine.network} in Incus, ${stateDir} and ${defaultConfigPath}; "./up" finds them again.`,
+    );
+    say('Nothing forwards ports to them now.');
+  }
+  say(
+    'Kept: the packages of the distribution (Incus among them), its apt source, and kernel settings until the next start of this machine.',
+  );
+}
