@@ -110,7 +110,7 @@ async function pack({ tree, recipe, dir, nowMs }: ToPack, stage: Stage): Promise
   const rootfsPath = join(dir, files.rootfs);
   stage('packing the file system', 0);
   await run('mksquashfs', [tree.root, rootfsPath, ...squashOptions], signal, { onLine: squashReader(stage), isApart: true });
-  await writeMetadata(metadataText(recipe, tree.apt.architecture, nowMs), dir, metadataPath, signal);
+  await writeMetadata(metadataText(recipe, tree.apt.architecture, nowMs), tree.scratchDir, metadataPath, signal);
   const hash = createHash('sha256');
   for (const path of [metadataPath, rootfsPath]) {
     for await (const chunk of createReadStream(path, { signal })) hash.update(chunk as Buffer);
