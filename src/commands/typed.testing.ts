@@ -1,11 +1,14 @@
 /** A command line typed at a terminal that only exists in memory. */
 import { Secret } from '../base/secret.ts';
+import type { Client } from '../client/client.ts';
 import type { Context, Machine, StoredSession, Terminal } from './context.ts';
 import { MemoryControl } from './memory-control.testing.ts';
 import { runCommand } from './run.ts';
 
 export interface TypedOptions {
   readonly control?: MemoryControl;
+  /** A client of another control than the one in memory. */
+  readonly client?: Client;
   /** What the person answers, in order; undefined: no terminal. */
   readonly answers?: readonly string[];
   /** What is piped in. */
@@ -85,7 +88,7 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
   const context: Context = {
     terminal,
     ...(options.withoutMachine === true ? {} : { machine }),
-    connect: () => control.client,
+    connect: () => options.client ?? control.client,
     clock: { now: () => Date.parse('2026-11-22T05:00:00Z') },
     randomId: () => '11111111-2222-4333-8444-555555555555',
     // Later than any answer of the control in memory, and yet at once.
