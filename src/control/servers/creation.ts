@@ -61,6 +61,9 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
   const params = readParams(context.operation.params);
   const { seen } = await patiently(context, async () => await world.refreshOne(record, signal));
   if (nextStep('creating', seen).kind === 'create') {
+    // The lease stands, so its ports can be opened while the image is unpacked.
+    const opened = rules.settle();
+    opened.catch(() => {});
     const passwordHash = await readPasswordHash(parts, record.generation);
     await context.progress(`unpacking ${record.system}/${record.type}`, 0.1);
     await patiently(context, async () => {
@@ -69,7 +72,7 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
     });
     await context.progress('putting user, keys and name in place', 0.5);
     await patiently(context, async () => await provision(parts, record, { extraKeys: params.keys, passwordHash }, signal));
-    await rules.settle();
+    await opened;
     if (params.start) {
       await context.progress('starting', 0.7);
       await patiently(context, async () => await engine.start(name, signal));
