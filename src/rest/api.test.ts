@@ -5,6 +5,7 @@ import { apiPrefix } from '../contract/route.ts';
 import { type RouteName, routes } from '../contract/routes.ts';
 import type * as wire from '../contract/schemas.ts';
 import { makeClient } from '../client/client.ts';
+import type { OperationVerbs } from '../control/control.ts';
 import { basic, makeApiRoom, passwordOf, type Reply } from './api-room.testing.ts';
 import { bind, makeHandlers } from './routes.ts';
 import { makeViews } from './views.ts';
@@ -123,10 +124,10 @@ suite('api', () => {
     const { promise: ended, resolve } = Promise.withResolvers<void>();
     const { promise: began, resolve: begin } = Promise.withResolvers<void>();
     const { operations } = world.room.control;
-    const { wait } = operations;
-    const watched: typeof wait = async (caller, id, waitMs, signal) => {
+    const former = { ...operations };
+    const watched: OperationVerbs['wait'] = async (caller, id, waitMs, signal) => {
       begin();
-      const operation = await wait(caller, id, waitMs, signal);
+      const operation = await former.wait(caller, id, waitMs, signal);
       if (signal?.aborted === true) resolve();
       return operation;
     };

@@ -14,7 +14,7 @@ import type { EventStreams } from './event-stream.ts';
 import { type Gate, makeGate, type Session } from './gate.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { knownHostsPath } from './known-hosts.ts';
-import { documentOf, openapiPath, registerOpenapi } from './openapi.ts';
+import { documentOf, eventsDocument, openapiPath, registerOpenapi } from './openapi.ts';
 import { answerTo, longestBodyBytes } from './problems.ts';
 import { type BoundRoute, methodsOn, routesBeforePasswordChange } from './routes.ts';
 import { makeValidator } from './validation.ts';
@@ -91,7 +91,7 @@ export async function makeDoor(options: DoorOptions): Promise<FastifyInstance> {
   app.get(knownHostsPath, { schema: { hide: true } }, async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send(await knownHosts()),
   );
-  app.get(`${apiPrefix}${eventsPath}`, { schema: { hide: true } }, async (request, reply) => {
+  app.get(`${apiPrefix}${eventsPath}`, { schema: eventsDocument }, async (request, reply) => {
     const approach = gate.approach(request.headers, request.socket.remoteAddress);
     const session = await gate.admit({ headers: request.headers, approach, door: 'signed-in', name: 'events', isForPasswordChange: false });
     const lastEventId = request.headers['last-event-id'];

@@ -25,7 +25,7 @@ function numbersFromText(schema: TSchema, raw: unknown): Readonly<Record<string,
   return Object.fromEntries(
     Object.entries((raw ?? {}) as Readonly<Record<string, unknown>>).map(([key, value]) => {
       const type = Object.hasOwn(types, key) ? types[key]?.type : undefined;
-      const isNumber = type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/u.test(value);
+      const isNumber = type === 'integer' && typeof value === 'string' && /^(?:\d{1,15}|-[1-9]\d{0,14})$/u.test(value);
       return [key, isNumber ? Number(value) : value];
     }),
   );
