@@ -16,7 +16,7 @@ export interface System {
   readonly title: string;
 }
 
-export interface ImageFile {
+interface ImageFile {
   /** Absolute, inside the image; parents are made. */
   readonly path: string;
   /** 0o644 unless said. */
