@@ -12,7 +12,7 @@ const literals = <const T extends readonly string[]>(...values: T) => Type.Unsaf
 
 export const RightSchema = literals('none', 'list', 'read', 'write', 'control', 'all');
 export const RoleSchema = literals('user', 'staff', 'administrator');
-export const StatusSchema = literals('creating', 'running', 'stopped', 'starting', 'stopping', 'paused', 'dropping', 'failed', 'unknown');
+const StatusSchema = literals('creating', 'running', 'stopped', 'starting', 'stopping', 'paused', 'dropping', 'failed', 'unknown');
 
 export const ProblemSchema = Type.Object(
   {
@@ -25,7 +25,7 @@ export const ProblemSchema = Type.Object(
   { $id: 'Problem' },
 );
 
-export const PublicPortSchema = Type.Object({
+const PublicPortSchema = Type.Object({
   block: Type.String({ description: 'name of the port block: ssh, www, usr' }),
   protocol: literals('tcp', 'udp'),
   publicPort: Type.Integer(),
@@ -55,7 +55,7 @@ export const ServerSchema = Type.Object(
   { $id: 'Server' },
 );
 
-export const UsageSchema = Type.Object(
+const UsageSchema = Type.Object(
   {
     memoryBytes: bytes(),
     diskBytes: nullable(bytes()),
@@ -67,7 +67,7 @@ export const UsageSchema = Type.Object(
   { $id: 'Usage' },
 );
 
-export const WayInSchema = Type.Object({
+const WayInSchema = Type.Object({
   kind: literals('ssh', 'www', 'usr', 'other'),
   text: Type.String({ description: 'a command or URL to copy: ssh -p 2123 jbond007@host' }),
 });
@@ -279,11 +279,9 @@ export const AuditLineSchema = Type.Object(
   { $id: 'AuditLine' },
 );
 
-export type Right = Static<typeof RightSchema>;
 export type Problem = Static<typeof ProblemSchema>;
 export type ServerView = Static<typeof ServerSchema>;
 export type ServerDetail = Static<typeof ServerDetailSchema>;
-export type UsageView = Static<typeof UsageSchema>;
 export type CreateServers = Static<typeof CreateServersSchema>;
 export type ChangeServer = Static<typeof ChangeServerSchema>;
 export type CreatedServers = Static<typeof CreatedServersSchema>;
