@@ -24,8 +24,6 @@ export interface EngineUnderTest extends AsyncDisposable {
   readonly inspect: (name: string, path: string) => Promise<string>;
   /** Programs really run and limits really hold. */
   readonly isReal: boolean;
-  /** Ends the engine for a moment and brings it back, its instances kept: only where it can be done. */
-  readonly restart?: () => Promise<void>;
 }
 
 export interface ConformanceOptions {
@@ -33,8 +31,6 @@ export interface ConformanceOptions {
   readonly skip?: string;
   /** Tests at once: a real engine mostly waits for the kernel. */
   readonly concurrency?: number;
-  /** Faults and loads that take their time. */
-  readonly isLong?: boolean;
 }
 
 const small: Limits = { memoryBytes: 128 * 2 ** 20, cpus: 1, diskBytes: 512 * 2 ** 20 };
@@ -136,6 +132,15 @@ export function conformanceSuite(label: string, makeEngineForTest: () => Promise
         await rejectsWith('conflict', engine.create({ ...made, tags }));
         assert.deepEqual((await engine.get(made.name))?.tags, made.tags);
       }
+    });
+
+    test('create: an address that another has is a conflict, leaves nothing, and the other starts', async () => {
+      const { engine } = it();
+      await using made = await instance();
+      const second = specify({ address: made.address });
+      await rejectsWith('conflict', engine.create(second));
+      assert.equal(await engine.get(second.name), undefined);
+      await engine.start(made.name);
     });
 
     test('create: an unknown image leaves nothing behind', async () => {
@@ -572,24 +577,6 @@ export function conformanceSuite(label: string, makeEngineForTest: () => Promise
         );
         assert.notEqual(outside[0], outside[1]);
         assert.equal((await sh(one.name, 'test -e /dev/incus/sock')).exitCode, 1, 'no way to ask the engine from inside');
-      });
-
-      real('watch: comes back by itself after the engine was away', async () => {
-        const { engine, restart } = it();
-        if (restart === undefined || options.isLong !== true) return;
-        const events: EngineEvent[] = [];
-        const stop = new AbortController();
-        engine.watch((event) => events.push(event), stop.signal);
-        await until('the watch is on', () => events.length > 0);
-        await using made = await instance('running');
-        events.length = 0;
-        await restart();
-        await until('it says that all may have changed', () => events.some(({ name }) => name === undefined));
-        assert.equal(await stateOf(made.name), 'running', 'the instance outlived the engine');
-        events.length = 0;
-        await engine.kill(made.name);
-        await until('the kill was seen', () => events.some(({ name }) => name === made.name));
-        stop.abort();
       });
     });
   });

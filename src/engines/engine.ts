@@ -133,7 +133,7 @@ export interface Engine {
   /** Undefined when there is none of that name. */
   get(name: InstanceName, signal?: AbortSignal): Promise<InstanceSeen | undefined>;
 
-  /** Unpacks the image into a new stopped instance. All or nothing. Throws `no-such-image`, `pool-full`, `conflict` (the name exists with other tags). */
+  /** Unpacks the image into a new stopped instance. All or nothing. Throws `no-such-image`, `pool-full`, `conflict` (the name exists with other tags, or another has the address). */
   create(spec: InstanceSpec, signal?: AbortSignal): Promise<void>;
   start(name: InstanceName, signal?: AbortSignal): Promise<void>;
   /** Asks the system inside to shut down; after `graceMs` pulls the plug. */

@@ -148,6 +148,8 @@ function create(world: FakeWorld, spec: InstanceSpec): void {
     if (isSame(former.tags, tags)) return;
     throw fault('conflict', `an instance named ${name} is there already, with other tags; it was not touched`);
   }
+  const holder = [...world.instances.values()].find((other) => other.address === address);
+  if (holder !== undefined) throw fault('conflict', `could not create ${name}: ${holder.name} has the address ${address} already`);
   if (!world.images.has(image)) throw fault('no-such-image', `there is no image ${image}; "myserver image build" makes one`);
   if (world.usedBytes() >= world.poolBytes) throw fault('pool-full', `could not create ${name}: the disk pool is full`);
   world.instances.set(name, { name, tags, state: 'stopped', address, limits, image, files: baseFiles(), heldBytes: 0 });

@@ -50,8 +50,30 @@ async function make(options: CreateOptions, spec: InstanceSpec, image: IncusImag
   const { client, place } = options;
   const deed = `create ${spec.name} from ${spec.image}`;
   const body = instanceBody(spec, place, image.fingerprint, image.baseBytes);
-  await client.operate({ method: 'POST', path: '/1.0/instances', body, deed, signal });
+  const [made, holder] = await Promise.allSettled([
+    client.operate({ method: 'POST', path: '/1.0/instances', body, deed, signal }),
+    holderOf(client, place.network, spec),
+  ]);
+  if (made.status === 'rejected') throw made.reason;
+  if (holder.status === 'rejected') throw holder.reason;
+  if (holder.value !== undefined) {
+    throw fault(
+      'conflict',
+      `could not create ${spec.name}: ${holder.value} has the address ${spec.address} already; see "myserver doctor"`,
+    );
+  }
   if (image.baseBytes === undefined) await measureBase(options, spec, image.fingerprint);
+}
+
+/**
+ * The other instance with this fixed address. Incus 6.0 takes a second one without a word, and then starts neither. Asked beside the making, because
+ * Incus looks through all instances for it.
+ */
+async function holderOf(client: IncusClient, network: string, spec: InstanceSpec): Promise<string | undefined> {
+  const path = `/1.0/networks/${encodeURIComponent(network)}/leases`;
+  const deed = 'list the addresses in use';
+  const leases = await client.ask<readonly { hostname: string; address: string; type: string }[]>({ method: 'GET', path, deed });
+  return leases.find(({ hostname, address, type }) => type === 'static' && address === spec.address && hostname !== spec.name)?.hostname;
 }
 
 /**

@@ -19,14 +19,8 @@ export interface DiskPlace {
 
 /** All bytes the instance's disk refers to, the image's among them, counted now. Undefined where that cannot be told. */
 export async function referencedBytes(place: DiskPlace, name: string): Promise<number | undefined> {
-  const { socket, project, pool, enter } = place;
-  // Incus's own layout: an instance outside the default project is PROJECT_NAME on disk.
-  const directory = project === 'default' ? name : `${project}_${name}`;
-  const path = join(dirname(socket), 'storage-pools', pool, 'containers', directory);
-  const command: readonly string[] = [...enter, 'btrfs', 'qgroup', 'show', '--sync', '--raw', '-f', path];
-  const [program = 'btrfs', ...args] = command;
   try {
-    const { stdout } = await runProgram(program, args, { timeout: 60_000 });
+    const stdout = await runWithDisk(place, ['btrfs', 'qgroup', 'show', '--sync', '--raw', '-f', pathOfDisk(place, name)]);
     const line = stdout.split('\n').find((text) => /^\d+\/\d+\s/u.test(text));
     const bytes = Number(line?.trim().split(/\s+/u)[1]);
     return Number.isSafeInteger(bytes) ? bytes : undefined;
@@ -34,4 +28,27 @@ export async function referencedBytes(place: DiskPlace, name: string): Promise<n
     // Another kind of pool, another host, no btrfs-progs: it cannot be told.
     return undefined;
   }
+}
+
+/**
+ * Waits until what was written is on the pool. Incus's helper for files does the same after its last connection, and a start that meets it at that
+ * sleeps a whole second (cmd/incusd/main_forkfile.go of 6.0: it polls); a start after this does not.
+ */
+export async function settleDisk(place: DiskPlace, name: string): Promise<void> {
+  try {
+    await runWithDisk(place, ['sync', '--file-system', pathOfDisk(place, name)]);
+  } catch {
+    // The pool is elsewhere: then a start may be slower, no more.
+  }
+}
+
+async function runWithDisk(place: DiskPlace, command: readonly string[]): Promise<string> {
+  const [program = 'true', ...args]: readonly string[] = [...place.enter, ...command];
+  return (await runProgram(program, args, { timeout: 60_000 })).stdout;
+}
+
+function pathOfDisk({ socket, project, pool }: DiskPlace, name: string): string {
+  // Incus's own layout: an instance outside the default project is PROJECT_NAME on disk.
+  const directory = project === 'default' ? name : `${project}_${name}`;
+  return join(dirname(socket), 'storage-pools', pool, 'containers', directory);
 }

@@ -18,15 +18,11 @@ conformanceSuite(
       isReal: true,
       addressOf: (n) => `10.77.2.${n}`,
       inspect: async (name, path) => (await engine.run(name, ['stat', '-c', '%a %u %g %F', path])).stdout.trim(),
-      restart: async () => {
-        await host.crashIncus();
-        await host.startIncus();
-      },
       [Symbol.asyncDispose]: async () => {
         engine[Symbol.dispose]();
         await host[Symbol.asyncDispose]();
       },
     };
   },
-  { concurrency: 4, isLong: process.env['MYSERVER_TEST_LONG'] === '1' },
+  { concurrency: 4 },
 );

@@ -59,7 +59,7 @@ export async function makeIncusEngine(options: IncusEngineOptions): Promise<Incu
     retag: (name, tags, signal) => retagInstance(here, name, tags, signal),
     setLimits: (name, limits, signal) => setInstanceLimits(client, disk, name, limits, signal),
     readFile: (name, path, signal) => readInstanceFile(client, name, path, signal),
-    pushFiles: (name, files, signal) => pushInstanceFiles(client, name, files, signal),
+    pushFiles: (name, files, signal) => pushInstanceFiles(client, disk, name, files, signal),
     run: (name, argv, input = '', signal) => runInside(client, name, argv, input, signal),
     async usage(name, signal) {
       try {

@@ -2,6 +2,7 @@
 import { fault } from '../../core/errors.ts';
 import type { FileToPush } from '../engine.ts';
 import type { IncusClient } from './incus-client.ts';
+import { settleDisk, type DiskPlace } from './incus-disk.ts';
 import { isNotFound } from './incus-error.ts';
 import { pathOf, required } from './incus-lookup.ts';
 import { openSftp } from './incus-sftp.ts';
@@ -33,29 +34,35 @@ export async function readInstanceFile(client: IncusClient, name: string, path: 
 /** Directories first and in order, so that parents stand; then the files, several at once. */
 export async function pushInstanceFiles(
   client: IncusClient,
+  disk: DiskPlace,
   name: string,
   files: readonly FileToPush[],
   signal?: AbortSignal,
 ): Promise<void> {
   for (const { path } of files) absolute(path);
   try {
-    using sftp = await openSftp({
-      socket: client.socket,
-      path: client.inProject(pathOf(name, '/sftp')),
-      deed: `write files of ${name}`,
-      signal,
-    });
-    for (const file of files) if (file.kind === 'directory') await sftp.makeDirectory(file);
-    const waiting = files.filter(({ kind }) => kind === 'file');
-    const worker = async () => {
-      for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await sftp.writeFile(file);
-    };
-    const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, waiting.length) }, worker));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    await writeAll(client, name, files, signal);
   } catch (error) {
     if (isNotFound(error)) await required(client, name);
     throw error;
   }
+  await settleDisk(disk, name);
+}
+
+async function writeAll(client: IncusClient, name: string, files: readonly FileToPush[], signal: AbortSignal | undefined): Promise<void> {
+  using sftp = await openSftp({
+    socket: client.socket,
+    path: client.inProject(pathOf(name, '/sftp')),
+    deed: `write files of ${name}`,
+    signal,
+  });
+  for (const file of files) if (file.kind === 'directory') await sftp.makeDirectory(file);
+  const waiting = files.filter(({ kind }) => kind === 'file');
+  const worker = async () => {
+    for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await sftp.writeFile(file);
+  };
+  const results = await Promise.allSettled(Array.from({ length: Math.min(atOnce, waiting.length) }, worker));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
 function absolute(path: string): string {

@@ -16,6 +16,12 @@ export interface LifeOptions {
   readonly enter: readonly string[];
 }
 
+/**
+ * A system that has just been started is deaf: the signal that asks it to shut down is lost until its first process listens. So it is asked again,
+ * first after this long, which is more than a shut-down takes.
+ */
+const firstAskMs = 2_000;
+
 type Action = 'start' | 'stop' | 'freeze' | 'unfreeze';
 
 export async function startInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
@@ -39,12 +45,14 @@ export async function stopInstance(options: LifeOptions, name: string, graceMs: 
   const state = await stateNow(options, name);
   if (state === 'stopped') return;
   if (state === 'paused') await act(options, name, 'unfreeze', {}, signal);
-  if (graceMs > 0) {
+  for (let restMs = graceMs, roundMs = firstAskMs; restMs > 0; restMs -= roundMs, roundMs *= 2) {
+    const timeout = Math.ceil(Math.min(restMs, roundMs) / 1000);
     try {
-      await act(options, name, 'stop', { force: false, timeout: Math.ceil(graceMs / 1000) }, signal);
+      await act(options, name, 'stop', { force: false, timeout }, signal);
       return;
     } catch (error) {
       if (!(error instanceof IncusRefusal)) throw error;
+      if ((await stateNow(options, name)) === 'stopped') return;
     }
   }
   await killInstance(options, name, signal);
