@@ -1,8 +1,6 @@
 /** `./up`: this machine becomes a host of servers; `./up --uninstall` takes that away. Looks before it acts, so that again is quick and changes nothing. */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/base/fault.ts';
-import { install } from './up/install.ts';
-import { uninstall } from './up/uninstall.ts';
 
 const help = `sudo ./up                       install and start everything; again: changes nothing
   --pool SIZE                   size of the servers' pool (20G); default: half of the free disk. For the first time only
@@ -35,8 +33,13 @@ async function main(): Promise<void> {
     process.once('SIGINT', () => process.exit(130));
   });
   const { signal } = interrupted;
-  if (values.uninstall === true) await uninstall({ servers: values.servers, isAgreed: values.yes === true, signal });
-  else await install({ pool: values.pool, admin: values.admin, wantsServer: values['no-first-server'] !== true, signal });
+  if (values.uninstall === true) {
+    const { uninstall } = await import('./up/uninstall.ts');
+    await uninstall({ servers: values.servers, isAgreed: values.yes === true, signal });
+  } else {
+    const { install } = await import('./up/install.ts');
+    await install({ pool: values.pool, admin: values.admin, wantsServer: values['no-first-server'] !== true, signal });
+  }
 }
 
 try {

@@ -25,9 +25,9 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
   return {
     name: 'control',
     async check() {
-      if (isOutdated()) return 'what runs is the former program';
       if (hasSystemd() && (await readFile(places.unit, 'utf8').catch(() => '')) !== (await unitText())) return 'its unit';
-      return (await answersAt(rootSocket(config))) ? undefined : 'it is not running';
+      if (!(await answersAt(rootSocket(config)))) return 'it is not running';
+      return isOutdated() ? 'what runs is the former program' : undefined;
     },
     async apply(signal) {
       if (hasSystemd()) {
@@ -71,14 +71,28 @@ async function lastWords(): Promise<string> {
   return log.trim().split('\n').slice(-3).join(' | ');
 }
 
-function answersAt(socketPath: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const call = request({ socketPath, path: '/api/v1/health', timeout: 5000 }, (response) => {
-    response.resume();
-    resolve(response.statusCode === 200);
+async function answersAt(socketPath: string): Promise<boolean> {
+  return lookAt(socketPath, '/health').then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What control answers to a `GET`, as root. Rejects when it does not, or refuses. For looks alone: deeds go through the installed `myserver`. */
+export function lookAt<T>(socketPath: string, path: string): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const call = request({ socketPath, path: `/api/v1${path}`, timeout: 10_000 }, (response) => {
+    const chunks: Buffer[] = [];
+    response.on('data', (chunk: Buffer) => chunks.push(chunk));
+    response.once('error', reject);
+    response.once('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      if (response.statusCode === 200) resolve(JSON.parse(text) as T);
+      else reject(fault('control-unreachable', `control was asked for ${path} and answered: ${text}`));
+    });
   });
-  call.once('error', () => resolve(false));
-  call.once('timeout', () => call.destroy());
+  call.once('error', reject);
+  call.once('timeout', () => call.destroy(new Error('control does not answer')));
   call.end();
   return promise;
 }

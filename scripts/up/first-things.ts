@@ -2,15 +2,11 @@
 import { parseSystemName } from '../../src/core/names.ts';
 import type { ServerView } from '../../src/contract/schemas.ts';
 import type { Config } from '../../src/daemon/config.ts';
+import { makeIncusApi } from '../../src/host/incus-api.ts';
 import type { HostStep } from '../../src/host/step.ts';
+import { lookAt, rootSocket } from './control-service.ts';
 import { askManager, showManager } from './manager.ts';
 import { say } from './report.ts';
-
-interface ImageRow {
-  readonly system: string;
-  readonly type: string;
-  readonly fingerprint?: string | null;
-}
 
 export interface FirstPerson {
   readonly name: string;
@@ -18,25 +14,27 @@ export interface FirstPerson {
   readonly password: string | undefined;
 }
 
-export function imageStep({ defaults }: Config): HostStep {
+export function imageStep({ defaults, engine }: Config): HostStep {
   const { system, type } = defaults;
+  const alias = encodeURIComponent(`${system}/${type}`);
   return {
     name: `image ${system} ${type}`,
-    async check(signal) {
-      const images = await askManager<readonly ImageRow[]>(['image', 'list'], signal);
-      const has = images.some((image) => image.system === system && image.type === type && Boolean(image.fingerprint));
-      return has ? undefined : 'it is built from the packages of this machine’s own sources, which takes about a minute';
+    async check() {
+      const found = await makeIncusApi(engine.socket).ask('GET', `/1.0/images/aliases/${alias}?project=${engine.project}`);
+      return found === undefined ? "it is built from the packages of this machine's own sources, which takes about a minute" : undefined;
     },
     apply: () => showManager(['image', 'build', parseSystemName(system), parseSystemName(type)]),
   };
 }
 
-export async function firstAdministrator(name: string, signal: AbortSignal): Promise<FirstPerson> {
-  const answer = await askManager<{ person: { name: string }; password: string | null }>(
-    ['user', 'add', name, '--role', 'administrator', '--if-none'],
-    signal,
-  );
-  return { name: answer.person.name, password: answer.password ?? undefined };
+/** Whoever is an administrator already, else a new one of that name. */
+export async function firstAdministrator(config: Config, name: string, signal: AbortSignal): Promise<FirstPerson> {
+  const { people } = await lookAt<{ people: readonly { name: string; role: string }[] }>(rootSocket(config), '/people');
+  const there = people.find(({ role }) => role === 'administrator');
+  if (there !== undefined) return { name: there.name, password: undefined };
+  const words = ['user', 'add', name, '--role', 'administrator', '--if-none'];
+  const { person, password } = await askManager<{ person: { name: string }; password: string | null }>(words, signal);
+  return { name: person.name, password: password ?? undefined };
 }
 
 export interface FirstServer {
@@ -47,8 +45,8 @@ export interface FirstServer {
 }
 
 /** Undefined when there are servers already. */
-export async function firstServer(owner: string, signal: AbortSignal): Promise<FirstServer | undefined> {
-  const servers = await askManager<readonly unknown[]>(['list'], signal);
+export async function firstServer(config: Config, owner: string, signal: AbortSignal): Promise<FirstServer | undefined> {
+  const { servers } = await lookAt<{ servers: readonly unknown[] }>(rootSocket(config), '/servers');
   if (servers.length > 0) return undefined;
   say('first server: being created');
   const made = await askManager<{

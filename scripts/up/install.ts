@@ -5,6 +5,7 @@ import { fault } from '../../src/core/errors.ts';
 import { checkPlan } from '../../src/core/plan-check.ts';
 import { parseSize } from '../../src/core/sizes.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { hostSteps } from '../../src/host/bring-up.ts';
 import { readHostFacts } from '../../src/host/facts.ts';
 import { systemOfCodename } from '../../src/host/image/recipe.ts';
@@ -13,7 +14,7 @@ import { takeSteps, type HostStep } from '../../src/host/step.ts';
 import { readHostPorts } from '../../src/network/host-ports.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
-import { places, wantedOf } from './places.ts';
+import { places } from './places.ts';
 import { programStep } from './program-step.ts';
 import { makeReport, say } from './report.ts';
 
@@ -29,7 +30,7 @@ export async function install({ pool, admin, wantsServer, signal }: InstallOptio
   const poolBytes = pool === undefined ? undefined : parseSize(pool, 'the size of the pool');
   await takeSteps([configStep()], makeReport(), signal);
   const config = await loadConfig(defaultConfigPath);
-  const wanted = wantedOf(config, poolBytes);
+  const wanted = hostWantedOf(config, poolBytes);
   if (!existsSync(places.library)) await tellFacts(config);
   const [packages, ...rest] = hostSteps(wanted);
   let hasNewProgram = false;
@@ -49,8 +50,8 @@ export async function install({ pool, admin, wantsServer, signal }: InstallOptio
     imageStep(config),
   ];
   await takeSteps(steps, makeReport(), signal);
-  const person = await firstAdministrator(adminName, signal);
-  const server = wantsServer ? await firstServer(person.name, signal) : undefined;
+  const person = await firstAdministrator(config, adminName, signal);
+  const server = wantsServer ? await firstServer(config, person.name, signal) : undefined;
   tellWaysIn(person, server);
 }
 
@@ -101,7 +102,7 @@ function planStep(config: Config): HostStep {
 }
 
 async function tellFacts(config: Config): Promise<void> {
-  const facts = await readHostFacts(wantedOf(config).incusDir);
+  const facts = await readHostFacts(hostWantedOf(config).incusDir);
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
   const init = facts.hasSystemd ? 'systemd' : 'no systemd';
   say(

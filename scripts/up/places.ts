@@ -1,7 +1,5 @@
 /** Where an installation keeps its things. */
-import { dirname, join } from 'node:path';
-import type { Config } from '../../src/daemon/config.ts';
-import type { HostWanted } from '../../src/host/bring-up.ts';
+import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
 
@@ -13,17 +11,3 @@ export const places = {
 } as const;
 
 export const controlUnit = 'myserver-control.service';
-
-/** What the configuration asks of this machine. */
-export function wantedOf({ engine, plan, api }: Config, poolBytes?: number): HostWanted {
-  return {
-    incusDir: dirname(engine.socket),
-    socket: engine.socket,
-    project: engine.project,
-    pool: engine.pool,
-    bridge: engine.network,
-    plan,
-    ownPorts: [api.port],
-    poolBytes,
-  };
-}

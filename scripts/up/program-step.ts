@@ -4,7 +4,6 @@ import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeF
 import { join } from 'node:path';
 import { writeWhole } from '../../src/host/packages.ts';
 import type { HostStep } from '../../src/host/step.ts';
-import { buildProgram } from '../build.ts';
 import { places, root } from './places.ts';
 
 const stampFile = join(places.library, 'made-from');
@@ -31,6 +30,8 @@ async function installProgram(): Promise<void> {
   const fresh = `${places.library}.new`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { recursive: true, mode: 0o755 });
+  // Loaded only when it is needed: the bundler takes longer to load than everything else here to run.
+  const { buildProgram } = await import('../build.ts');
   await buildProgram(join(root, 'dist'));
   await cp(join(root, 'dist'), join(fresh, 'program'), { recursive: true });
   await copyFile(process.execPath, join(fresh, 'node'));

@@ -8,13 +8,14 @@ import { createInterface } from 'node:readline/promises';
 import { dirname } from 'node:path';
 import { fault } from '../../src/core/errors.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { answers, startEngine } from '../../src/host/engine-service.ts';
 import { makeIncusApi } from '../../src/host/incus-api.ts';
 import { tryProgram } from '../../src/host/program.ts';
 import { settingsFile } from '../../src/host/settings.ts';
 import { stopControl } from './control-service.ts';
 import { askManager, showManager } from './manager.ts';
-import { places, wantedOf } from './places.ts';
+import { places } from './places.ts';
 import { say } from './report.ts';
 
 export interface UninstallOptions {
@@ -84,7 +85,7 @@ async function agree(named: string, there: readonly number[]): Promise<readonly 
 
 /** Ours and strangers' in our project; undefined where Incus cannot tell, and then everything stays. */
 async function instancesLeft(config: Config): Promise<number | undefined> {
-  const wanted = wantedOf(config);
+  const wanted = hostWantedOf(config);
   try {
     if (!(await answers(wanted.socket))) await startEngine(wanted);
     const names = await makeIncusApi(wanted.socket).ask<readonly string[]>('GET', `/1.0/instances?project=${wanted.project}`);

@@ -53,7 +53,7 @@ async function mend(code: string, wanted: HostWanted): Promise<string> {
     case 'lxcfs-down':
       await startEngine(wanted);
       return 'Incus and lxcfs were started';
-    case 'setting-drifted':
+    case 'sysctl-drifted':
       return `set again: ${(await settleSettings(settingsWanted(wanted))).join(', ') || 'nothing, it was right already'}`;
     case 'subordinate-ids':
       await subordinateIdsStep().apply(signal);
@@ -95,9 +95,16 @@ async function examineEngine(wanted: HostWanted): Promise<readonly Finding[]> {
     ];
   }
   const steps = await preseedSteps(makeIncusApi(wanted.socket), await preseedWanted(wanted));
-  const drifted = steps.map(({ what }): Finding => {
+  const drifted = steps.map(({ what, canWait }): Finding => {
     const found = 'this is missing in Incus, or was changed there by hand';
-    return { code: 'incus-drifted', severity: 'error', subject: what, found, remedy: 'mend it', canMend: true };
+    return {
+      code: 'incus-drifted',
+      severity: canWait === true ? 'warning' : 'error',
+      subject: what,
+      found,
+      remedy: 'mend it',
+      canMend: true,
+    };
   });
   return [...findings, ...drifted, ...(await examinePool(wanted))];
 }
@@ -127,7 +134,7 @@ async function examineSettings(wanted: HostWanted): Promise<readonly Finding[]> 
   // Before the first start of Incus there is no bridge, and no setting of it: that is the engine's finding.
   const settings = await findSettings(settingsWanted(wanted));
   return driftedSettings(settings).map(({ key, found, wanted: value, why }) => ({
-    code: 'setting-drifted',
+    code: 'sysctl-drifted',
     severity: key === 'net.ipv4.ip_forward' ? 'error' : 'warning',
     subject: key,
     found: `it is ${found === '' ? 'empty' : found} and should be ${value}: ${why}`,

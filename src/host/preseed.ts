@@ -42,6 +42,8 @@ interface Entity {
 /** One thing that is not as wanted: what it is, and the deed that makes it so. */
 export interface PreseedStep {
   readonly what: string;
+  /** Whether servers work without it. */
+  readonly canWait?: true;
   apply(): Promise<void>;
 }
 
@@ -84,7 +86,7 @@ async function poolStep(api: IncusApi, { incusDir, pool }: PreseedWanted): Promi
     };
   }
   if (!pool.isPreallocated || found.config['source'] !== file || (await isWhole(file))) return undefined;
-  return { what: `room on the disk for all of ${pool.name}`, apply: () => preallocate(file) };
+  return { what: `room on the disk for all of pool ${pool.name}`, canWait: true, apply: () => preallocate(file) };
 }
 
 /** btrfs hands freed blocks back to the file below it (discard=async is its default), which would undo the preallocation bit by bit. */
