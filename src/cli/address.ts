@@ -20,7 +20,7 @@ export function parseAddress(text: string): string {
   return url.origin;
 }
 
-export function isLoopback(address: string): boolean {
+function isLoopback(address: string): boolean {
   const host = new URL(address).hostname.replace(/^\[|\]$/gu, '');
   if (host === 'localhost' || host.endsWith('.localhost')) return true;
   const version = isIP(host);

@@ -6,12 +6,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Secret } from '../base/secret.ts';
-import type { Client, ClientOptions } from '../client/client.ts';
+import type { Client, ClientOptions, Fetch } from '../client/client.ts';
 import type { ConnectOptions, ReachableControl, SessionStore, StoredSession, Terminal } from '../commands/context.ts';
 import { secretFrom } from '../commands/invocation.ts';
 import { fault } from '../core/errors.ts';
 import { parseAddress, requireSafe } from './address.ts';
-import { makeNodeFetch } from './node-fetch.ts';
 
 export const defaultAddress = 'http://127.0.0.1:9440';
 
@@ -71,6 +70,7 @@ async function rootClient(env: NodeJS.ProcessEnv): Promise<Client> {
       'control-unreachable',
       `control is not running here: there is no ${socketPath}. "sudo ./up" starts it; to reach another machine use --url`,
     );
+  const { makeNodeFetch } = await import('./node-fetch.ts');
   return clientWith({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ socketPath }) });
 }
 
@@ -81,7 +81,7 @@ async function passwordClient(options: ConnectOptions & { readonly url: string }
   if (options.neverAsk !== true) await client.call('health');
   const password = await secretFrom(terminal, options, `password of ${user} at ${url}`);
   const authorization = `Basic ${Buffer.from(`${user}:${password.reveal()}`, 'utf8').toString('base64')}`;
-  return clientWith({ baseUrl: url, fetch: fetchFor(options), authorization: () => authorization });
+  return clientWith({ baseUrl: url, fetch: await fetchFor(options), authorization: () => authorization });
 }
 
 /** See `Machine.reach`. */
@@ -90,7 +90,7 @@ export async function reach(options: ConnectOptions & { readonly url: string }, 
   requireSafe(url, options.insecureHttp);
   const client = await clientWith({
     baseUrl: url,
-    fetch: fetchFor(options),
+    fetch: await fetchFor(options),
     ...(token === undefined ? {} : { authorization: () => `Bearer ${token.reveal()}` }),
   });
   return { url, client, caFile: options.ca === undefined ? undefined : path.resolve(options.ca) };
@@ -102,7 +102,8 @@ async function clientWith(options: ClientOptions): Promise<Client> {
   return makeClient(options);
 }
 
-function fetchFor({ ca }: ConnectOptions): ReturnType<typeof makeNodeFetch> {
+async function fetchFor({ ca }: ConnectOptions): Promise<Fetch> {
+  const { makeNodeFetch } = await import('./node-fetch.ts');
   if (ca === undefined) return makeNodeFetch({});
   try {
     return makeNodeFetch({ ca: readFileSync(ca, 'utf8') });
@@ -111,6 +112,7 @@ function fetchFor({ ca }: ConnectOptions): ReturnType<typeof makeNodeFetch> {
   }
 }
 
-function nonEmpty(text: string | undefined): string | undefined {
+/** A variable that is set to nothing is not set. */
+export function nonEmpty(text: string | undefined): string | undefined {
   return text === '' ? undefined : text;
 }

@@ -1,19 +1,20 @@
 /** What commands may do on a person's own machine. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { Machine, SessionStore } from '../commands/context.ts';
 import { fault } from '../core/errors.ts';
-import { reach } from './connection.ts';
+import { defaultAddress, nonEmpty, reach } from './connection.ts';
 
 /** Key files are a few hundred bytes; this keeps a slip of the keyboard (a disk image) out of memory. */
 const longestFile = 1_000_000;
 
-export function makeMachine(sessions: SessionStore, userName: string): Machine {
+/** `userName` is that of the account; what the environment names for myserver goes before it. */
+export function makeMachine(sessions: SessionStore, userName: string, env: NodeJS.ProcessEnv): Machine {
   return {
     hostName: os.hostname(),
-    userName,
+    userName: nonEmpty(env['MYSERVER_USER']) ?? userName,
+    defaultAddress: nonEmpty(env['MYSERVER_URL']) ?? defaultAddress,
     sessions,
     reach,
     absolutePath: (file) => path.resolve(file),
@@ -36,7 +37,8 @@ export function makeMachine(sessions: SessionStore, userName: string): Machine {
 }
 
 /** The child has the terminal, and gets ^C from it itself; what is sent to us alone is passed on. */
-function execute([program = '', ...args]: readonly string[]): Promise<number> {
+async function execute([program = '', ...args]: readonly string[]): Promise<number> {
+  const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { stdio: 'inherit' });
     const passOn = (signal: NodeJS.Signals) => void child.kill(signal);

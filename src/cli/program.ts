@@ -27,7 +27,7 @@ export async function runOnThisTerminal(argv: readonly string[]): Promise<number
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort());
   return runCommand(argv, {
     terminal,
-    machine: makeMachine(sessions, userName),
+    machine: makeMachine(sessions, userName, env),
     connect: (options) => makeConnection(options, { env, isRoot: uid === 0, userName, terminal, sessions, clock: systemClock }),
     clock: systemClock,
     randomId: randomUUID,

@@ -7,13 +7,13 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('main.ts', import.meta.url));
 
-export interface Ended {
+interface Ended {
   readonly code: number | null;
   readonly output: string;
   readonly error: string;
 }
 
-export interface SpawnOptions {
+interface SpawnOptions {
   readonly input?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Sends SIGINT as soon as the error side has this. */

@@ -69,6 +69,8 @@ export interface Machine {
   readonly hostName: string;
   /** The name the person has there, offered as the name to sign in with. */
   readonly userName: string;
+  /** Control on this machine, where no address is given. */
+  readonly defaultAddress: string;
   readonly sessions: SessionStore;
   /** Text of a file. Throws `bad-request` with a sentence. */
   readFile(path: string): Promise<string>;

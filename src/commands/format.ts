@@ -1,7 +1,7 @@
 /** The formats of `-f`, the same for every command: a table for people, JSON and YAML as the API has it, CSV for spreadsheets. */
 import { unreachable } from '../base/brand.ts';
 import { type Cell, csvText } from './csv.ts';
-import { cutTo, escapeHarmful, hasHarmful, padTo, visible, widthOf } from './plain-text.ts';
+import { cutTo, escapeHarmful, padTo, visible, widthOf } from './plain-text.ts';
 
 export const formats = ['table', 'json', 'csv', 'yaml'] as const;
 export type Format = (typeof formats)[number];
@@ -16,7 +16,7 @@ export interface Column<Row> {
 const colourCodes = { red: 31, green: 32, yellow: 33, grey: 90 } as const;
 export type Colour = keyof typeof colourCodes;
 
-export function paint(text: string, colour: Colour | undefined): string {
+function paint(text: string, colour: Colour | undefined): string {
   return colour === undefined ? text : `\u001B[${colourCodes[colour]}m${text}\u001B[0m`;
 }
 
@@ -67,16 +67,10 @@ export function jsonText(value: unknown): string {
   return `${escapeHarmful(JSON.stringify(value, null, 2))}\n`;
 }
 
+/** Loaded when it is wanted: it takes longer to load than all the rest. */
 export async function yamlText(value: unknown): Promise<string> {
-  const yaml = await import('yaml');
-  // 1.1 as well as 1.2 readers shall see the same: `no` and `1:30` come out quoted.
-  const document = new yaml.Document(value, { version: '1.1' });
-  yaml.visit(document, {
-    Scalar(_key, node) {
-      if (typeof node.value === 'string' && hasHarmful(node.value)) node.type = 'QUOTE_DOUBLE';
-    },
-  });
-  return escapeHarmful(document.toString({ lineWidth: 0 })).replace(/^%YAML 1\.1\n---\n/u, '');
+  const yaml = await import('./yaml.ts');
+  return yaml.yamlText(value);
 }
 
 /** Rows in any format. JSON and YAML give the API's own objects, unless columns were chosen. */

@@ -23,7 +23,7 @@ export const registerLogin: Register = (program, invocation) => {
     .option('--lifetime <time>', 'how long: 12h, 30d (default: what myserver is configured to give)')
     .option('--label <text>', 'what to call this sign-in in "myserver token list" (default: this machine\'s name)');
   perform<LoginOptions>(command, async ([address], options) => {
-    const { url, client, caFile } = await machine.reach({ ...options, url: optional(address) ?? options.url ?? 'http://127.0.0.1:9440' });
+    const { url, client, caFile } = await machine.reach({ ...options, url: optional(address) ?? options.url ?? machine.defaultAddress });
     const person = options.user ?? machine.userName;
     if (person === '')
       throw fault('bad-request', 'it is not known who you are on this machine: say the name to sign in with by --user NAME');

@@ -8,7 +8,7 @@ import { fault } from '../core/errors.ts';
 
 type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
 
-export const madeAt = '2026-11-22T05:00:00.000Z';
+const madeAt = '2026-11-22T05:00:00.000Z';
 const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGQ2c3x0b8n1o1u7Yf0p7Wm6mC0f2hB7e4w2k8Xq9r1T';
 
 export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {

@@ -11,14 +11,6 @@ export function visible(text: string): string {
   return text.replaceAll(/\r\n|[\t\n\r]/gu, ' ').replaceAll(harmful, '?');
 }
 
-/** Several lines for a terminal. */
-export function visibleLines(text: string): string {
-  return text
-    .split(/\r?\n/u)
-    .map((line) => visible(line))
-    .join('\n');
-}
-
 /** JSON (or double-quoted YAML) with everything harmful that the format leaves as it is written as `\uXXXX`: the same value, and nothing for a terminal to obey. */
 export function escapeHarmful(text: string): string {
   return text.replaceAll(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>

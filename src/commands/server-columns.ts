@@ -32,7 +32,7 @@ export const classicColumns: readonly Column<ServerView>[] = [
   { name: 'notes', cell: (server) => server.notes },
 ];
 
-export const moreColumns: readonly Column<ServerView>[] = [
+const moreColumns: readonly Column<ServerView>[] = [
   { name: 'name', cell: (server) => server.name },
   { name: 'address', cell: (server) => server.address },
   { name: 'right', cell: (server) => server.right },

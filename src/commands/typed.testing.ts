@@ -65,6 +65,7 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
   const machine: Machine = {
     hostName: 'desk',
     userName: 'jbond007',
+    defaultAddress: 'http://127.0.0.1:9440',
     sessions: {
       list: () => Promise.resolve(sessions),
       save: (session) => Promise.resolve(void sessions.unshift(session)),
