@@ -106,6 +106,32 @@ suite('api', () => {
     await assert.rejects(client.call('me'), { code: 'not-signed-in' });
   });
 
+  test('api lets whoever has a one-time password do nothing but change it', async () => {
+    await using world = await makeApiRoom();
+    const added = await world.asRoot('/api/v1/people', { body: { name: 'new' } });
+    fits('addPerson', added);
+    const { password } = added.json<{ password: string }>();
+    const authorization = basic('new', password);
+    const login = await world.call('/api/v1/tokens', { body: { person: 'new', password } });
+    fits('login', login);
+    const { token, passwordMustChange } = login.json<{ token: string; passwordMustChange: boolean }>();
+    assert.equal(passwordMustChange, true);
+    const bearer = { authorization: `Bearer ${token}` };
+    for (const headers of [{ authorization }, bearer]) {
+      assert.equal((await world.call('/api/v1/me', { headers })).status, 200);
+      for (const path of ['/api/v1/servers', '/api/v1/people', '/api/v1/tokens', '/api/v1/plan']) {
+        const reply = await world.call(path, { headers });
+        assert.equal(reply.status, 403);
+        assert.equal(reply.problem().code, 'password-expired');
+        assert.match(reply.problem().message, /myserver password/u);
+      }
+    }
+    const body = { current: password, next: 'a password of my own' };
+    fits('personPassword', await world.call('/api/v1/people/new/password', { headers: bearer, body }));
+    assert.equal((await world.call('/api/v1/servers', { headers: bearer })).status, 200);
+    assert.equal((await world.call('/api/v1/servers', { headers: { authorization } })).status, 401);
+  });
+
   test('createServers with an Idempotency-Key makes one server, however often it is sent', async () => {
     await using world = await makeApiRoom();
     await world.addPerson('ada');

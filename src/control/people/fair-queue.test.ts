@@ -12,7 +12,7 @@ function makeWork() {
       began.push(name);
       return new Promise<string>((resolve) => ends.set(name, () => resolve(name)));
     },
-    async end(name: string) {
+    end: async (name: string) => {
       ends.get(name)?.();
       await new Promise((resolve) => setImmediate(resolve));
     },

@@ -29,15 +29,14 @@ export function makeFairQueue({ maxRunning, maxWaiting, maxWaitingInLane }: Fair
       if (lane.isRunning) continue;
       const job = lane.jobs.shift();
       if (job === undefined) continue;
-      lanes.delete(name);
-      lanes.set(name, lane);
       lane.isRunning = true;
       running += 1;
       waiting -= 1;
       void job().finally(() => {
         lane.isRunning = false;
         running -= 1;
-        if (lane.jobs.length === 0) lanes.delete(name);
+        lanes.delete(name);
+        if (lane.jobs.length > 0) lanes.set(name, lane);
         next();
       });
     }
