@@ -27,6 +27,7 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
     async check() {
       if (hasSystemd() && (await readFile(places.unit, 'utf8').catch(() => '')) !== (await unitText())) return 'its unit';
       if (!(await answersAt(rootSocket(config)))) return 'it is not running';
+      if (!hasSystemd() && (await tryProgram([supervise, 'status', 'control'])).exitCode !== 0) return 'nobody keeps it running';
       return isOutdated() ? 'what runs is the former program' : undefined;
     },
     async apply(signal) {

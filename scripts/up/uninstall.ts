@@ -6,13 +6,16 @@ import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { dirname } from 'node:path';
+import { silentLog } from '../../src/base/log.ts';
 import { fault } from '../../src/core/errors.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { answers, startEngine } from '../../src/host/engine-service.ts';
 import { makeIncusApi } from '../../src/host/incus-api.ts';
+import { hasSystemd } from '../../src/host/init-system.ts';
 import { tryProgram } from '../../src/host/program.ts';
 import { settingsFile } from '../../src/host/settings.ts';
+import { makeNftFirewall } from '../../src/network/nft/nft-firewall.ts';
 import { stopControl } from './control-service.ts';
 import { askManager, showManager } from './manager.ts';
 import { places } from './places.ts';
@@ -37,7 +40,7 @@ export async function uninstall({ servers, isAgreed, signal }: UninstallOptions)
   if (dropped.length > 0) await showManager(['drop', '--yes', dropped.join(',')]);
   await stopControl();
   const left = await instancesLeft(config);
-  await tryProgram(['nft', 'delete', 'table', 'inet', config.firewall.table]);
+  await makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, log: silentLog }).clear();
   for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
     await rm(path, { recursive: true, force: true });
   }
@@ -104,10 +107,22 @@ async function removeRest(config: Config): Promise<void> {
   await api.ask('DELETE', `/1.0/projects/${project}`);
   await api.ask('DELETE', `/1.0/networks/${network}`);
   await api.ask('DELETE', `/1.0/storage-pools/${pool}`);
+  await stopEngine(socket);
   await rm(config.stateDir, { recursive: true, force: true });
   await rm(defaultConfigPath, { force: true });
   const configDir = dirname(defaultConfigPath);
   if ((await readdir(configDir).catch(() => ['?'])).length === 0) await rm(configDir, { recursive: true });
+}
+
+/** Where we started Incus ourselves and nobody else has anything in it. systemd's units are the distribution's, and stay. */
+async function stopEngine(socket: string): Promise<void> {
+  const api = makeIncusApi(socket);
+  // Incus writes an empty list as null.
+  const listAt = async (what: string) => (await api.ask<readonly string[] | null>('GET', `/1.0/${what}`)) ?? [];
+  const things = [...(await listAt('instances?all-projects=true')), ...(await listAt('storage-pools'))];
+  if (hasSystemd() || things.length > 0) return;
+  await tryProgram(['incus', 'admin', 'shutdown', '--timeout', '30'], { env: { INCUS_SOCKET: socket } });
+  await tryProgram(['umount', '/var/lib/lxcfs']);
 }
 
 function tellLeft({ stateDir, engine }: Config, left: number | undefined): void {
