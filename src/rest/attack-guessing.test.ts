@@ -28,6 +28,15 @@ suite('sign-in against guessing', () => {
     assert.ok(!JSON.stringify(await world.room.store.audit.list()).includes('wrong password 3'));
   });
 
+  test('sign-in does not let guesses sent all at once slip past the lock', async () => {
+    await using world = await makeApiRoom();
+    await world.addPerson('ada');
+    const guess = (number: number) => world.call('/api/v1/me', { headers: { authorization: basic('ada', `guess ${number}`) } });
+    const replies = await Promise.all(Array.from({ length: 30 }, (_, number) => guess(number)));
+    assert.equal(replies.filter(({ status }) => status === 401).length, 5);
+    assert.equal(replies.filter(({ status }) => status === 429).length, 25);
+  });
+
   test('a token goes on while guesses lock the password out', async () => {
     await using world = await makeApiRoom();
     await world.addPerson('ada');
