@@ -16,7 +16,7 @@ export async function runOnThisTerminal(argv: readonly string[]): Promise<number
   const uid = process.geteuid?.() ?? -1;
   const terminal = makeNodeTerminal(env);
   // Under sudo it is the person who typed it.
-  const userName = (uid === 0 ? env['SUDO_USER'] : undefined) ?? env['USER'] ?? env['LOGNAME'] ?? nameOf();
+  const userName = [uid === 0 ? env['SUDO_USER'] : '', env['USER'], env['LOGNAME']].find(Boolean) ?? nameOf();
   const sessions = makeSessionStore(sessionPath(env, os.homedir()), uid);
   const interrupted = new AbortController();
   // The first ^C ends the waiting politely; a second one, or the first after hanging up, ends the program.

@@ -14,7 +14,7 @@ export function sessionPath(env: NodeJS.ProcessEnv, home: string): string {
 }
 
 export function makeSessionStore(file: string, uid: number): SessionStore {
-  const write = async (lines: readonly Line[]) => {
+  const writeFile = async (lines: readonly Line[]) => {
     await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     const draft = `${file}.${process.pid}`;
     await using undo = new AsyncDisposableStack();
@@ -26,6 +26,13 @@ export function makeSessionStore(file: string, uid: number): SessionStore {
     await handle.writeFile(`${JSON.stringify({ sessions: lines }, null, 2)}\n`);
     await handle.sync();
     await rename(draft, file);
+  };
+  const write = async (lines: readonly Line[]) => {
+    try {
+      await writeFile(lines);
+    } catch (error) {
+      throw fault('bad-configuration', `the sign-ins cannot be kept in ${file}: ${(error as Error).message}`, { cause: error });
+    }
   };
   return {
     list: async () => (await read(file, uid)).map((line) => Object.assign({}, line, { token: new Secret(line.token) })),
