@@ -39,7 +39,8 @@ const longestInterfaceName = 15;
  * Reasons that do not show:
  * - `security.idmap.isolated`: no two servers share a uid range, so that an escape from one is nobody in the others.
  * - `security.guestapi` off: else root inside reads our tags and talks to incusd.
- * - `security.nesting` off: systemd 252 in a container without it has no failed unit here, and with it the kernel shows /proc and /sys unmasked.
+ * - `security.nesting` off: systemd 252 has no failed unit without it (measured where there is no AppArmor), and with it a namespace made inside may
+ *   mount a /proc of its own, past what masks it.
  * - `boot.autostart` unset: then Incus starts at boot what ran when the host went down, crash included (`volatile.last_state.power`); start and stop
  *   keep it in step by themselves, where a key of our own would be a second write that `kill -9` could separate from the first.
  * - `host_name`: the host's end of the cable is named like the instance, so that one which a failed start left behind is known for ours.
