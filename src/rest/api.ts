@@ -29,7 +29,7 @@ export interface ApiConfig {
   readonly heartbeatMs: number;
 }
 
-export const defaultApiConfig: ApiConfig = {
+const defaultApiConfig: ApiConfig = {
   rootSocket: '/run/myserver/root.sock',
   local: { host: '127.0.0.1', port: 9440 },
   names: [],
