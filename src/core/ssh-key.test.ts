@@ -132,6 +132,30 @@ suite('parsePublicKeys', () => {
     }
   }
 
+  test(
+    'parsePublicKeys reads files of all forms one after the other, a .ppk whole or without its private part',
+    { skip: !hasPuttygen && 'puttygen is not installed (putty-tools)' },
+    () => {
+      const [other, third] = [keygen('ecdsa'), keygen('rsa', '-b', '2048')];
+      const rfc4716 = execFileSync('ssh-keygen', ['-e', '-m', 'RFC4716', '-f', `${third.file}.pub`], { encoding: 'utf8' });
+      const ppkFile = join(folder, 'mixed.ppk');
+      execFileSync('puttygen', ['-q', other.file, '-O', 'private', '-o', ppkFile]);
+      const ppk = readFileSync(ppkFile, 'utf8');
+      const blobs = [ed25519, other, third].map(({ line }) => line.split(' ')[1]);
+      for (const text of [ppk, ppk.slice(0, ppk.indexOf('Private-Lines'))]) {
+        for (const whole of [
+          [ed25519.line, text, rfc4716],
+          [rfc4716, ed25519.line, text],
+          [text, rfc4716, ed25519.line],
+        ]) {
+          const { keys, heldPrivateKey } = parsePublicKeys(whole.join('\n'));
+          assert.deepEqual(keys.map(({ blob }) => blob).toSorted(), blobs.toSorted());
+          assert.ok(heldPrivateKey);
+        }
+      }
+    },
+  );
+
   test('parsePublicKeys refuses a .ppk of version 1 and one without its public part', () => {
     refused('PuTTY-User-Key-File-1: ssh-rsa\nEncryption: none\n', /version 1.*PuTTYgen/u);
     refused('PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\nPrivate-Lines: 1\nAAAA\n', /no public part/u);

@@ -28,14 +28,33 @@ const longestText = 100_000;
 /** Throws `bad-key`. */
 export function parsePublicKeys(text: string): ParsedKeys {
   if (text.length > longestText) throw bad(`the key file has ${text.length} characters, more than any public key: give the .pub file`);
-  const lines = text.replace(/^\uFEFF/u, '').split(/\r\n|\r|\n/u);
-  const first = lines.find((line) => line.trim() !== '')?.trim() ?? '';
-  if (/^PuTTY-User-Key-File-\d/u.test(first)) return { keys: [parsePpk(lines)], heldPrivateKey: true };
   refuseOtherFormats(text);
-  const keys = lines.some((line) => rfc4716Begin.test(line)) ? parseRfc4716(lines) : parseLines(lines);
+  const { keys, heldPrivateKey } = parseAll(text.replaceAll('\uFEFF', '').split(/\r\n|\r|\n/u));
   if (keys.length === 0)
     throw bad('there is no public key in it: give a line such as "ssh-ed25519 AAAA... name", which is what id_ed25519.pub holds');
-  return { keys: [...new Map(keys.map((key) => [key.blob, key])).values()], heldPrivateKey: false };
+  return { keys: [...new Map(keys.map((key) => [key.blob, key])).values()], heldPrivateKey };
+}
+
+/** One key after the other, each in whatever form: several files given at once are one text. */
+function parseAll(lines: readonly string[]): ParsedKeys {
+  const keys: PublicKey[] = [];
+  let heldPrivateKey = false;
+  for (let at = 0; at < lines.length;) {
+    const line = (lines[at] ?? '').trim();
+    let end = at + 1;
+    if (rfc4716Begin.test(line)) {
+      end = endOfRfc4716(lines, at);
+      keys.push(parseRfc4716Body(lines.slice(at + 1, end - 1)));
+    } else if (ppkBegin.test(line)) {
+      end = endOfPpk(lines, at);
+      keys.push(parsePpk(lines.slice(at, end)));
+      heldPrivateKey = true;
+    } else if (line !== '' && !line.startsWith('#')) {
+      keys.push(parseLine(line, lines.length === 1 ? 'the key' : `line ${at + 1}`));
+    }
+    at = end;
+  }
+  return { keys, heldPrivateKey };
 }
 
 /** The line for an authorized_keys file. */
@@ -74,16 +93,6 @@ function makeKey(algorithm: string, blob: string, comment: string, where: string
   return { algorithm, blob, comment: shown };
 }
 
-function parseLines(lines: readonly string[]): PublicKey[] {
-  const keys: PublicKey[] = [];
-  for (const [index, raw] of lines.entries()) {
-    const line = raw.trim();
-    if (line === '' || line.startsWith('#')) continue;
-    keys.push(parseLine(line, lines.length === 1 ? 'the key' : `line ${index + 1}`));
-  }
-  return keys;
-}
-
 function parseLine(line: string, where: string): PublicKey {
   const match = /^(\S+)[ \t]+(\S+)(?:[ \t]+(.*))?$/su.exec(line);
   const [, algorithm = '', blob = '', comment = ''] = match ?? [];
@@ -99,18 +108,10 @@ function parseLine(line: string, where: string): PublicKey {
 const rfc4716Begin = /^\s*---- BEGIN SSH2 PUBLIC KEY ----\s*$/u;
 const rfc4716End = /^\s*---- END SSH2 PUBLIC KEY ----\s*$/u;
 
-function parseRfc4716(lines: readonly string[]): PublicKey[] {
-  const keys: PublicKey[] = [];
-  let body: string[] | undefined;
-  for (const line of lines) {
-    if (rfc4716Begin.test(line)) body = [];
-    else if (rfc4716End.test(line) && body !== undefined) {
-      keys.push(parseRfc4716Body(body));
-      body = undefined;
-    } else body?.push(line);
-  }
-  if (body !== undefined) throw bad('the key ends too early: the line "---- END SSH2 PUBLIC KEY ----" is missing');
-  return keys;
+function endOfRfc4716(lines: readonly string[], begin: number): number {
+  const last = lines.findIndex((line, at) => at > begin && rfc4716End.test(line));
+  if (last < 0) throw bad('the key ends too early: the line "---- END SSH2 PUBLIC KEY ----" is missing');
+  return last + 1;
 }
 
 /** RFC 4716, section 3.3: headers are `Tag: value`, a backslash at a line's end goes on in the next; then base64 in lines, which alone names the algorithm. */
@@ -124,6 +125,20 @@ function parseRfc4716Body(lines: readonly string[]): PublicKey {
     else if (header[1]?.toLowerCase() === 'comment') comment = (header[2] ?? '').trim().replace(/^"(.*)"$/su, '$1');
   }
   return makeKey(algorithmOfBlob(blob) ?? '', blob, comment, 'the key');
+}
+
+const ppkBegin = /^PuTTY-User-Key-File-\d/u;
+
+/** Where what belongs to a .ppk ends: its fields, of which two say how many lines follow them. The private part may have been cut off. */
+function endOfPpk(lines: readonly string[], begin: number): number {
+  let end = begin + 1;
+  for (;;) {
+    const field = /^(?:Encryption|Comment|Public-Lines|Key-Derivation|Argon2-\w+|Private-Lines|Private-MAC|Private-Hash):\s*(.*)$/u.exec(
+      lines[end] ?? '',
+    );
+    if (field === null) return end;
+    end += 1 + (/^(?:Public|Private)-Lines:/u.test(field[0]) ? Number(/^\d{1,5}$/u.exec((field[1] ?? '').trim())?.[0] ?? 0) : 0);
+  }
 }
 
 /** PuTTY's documentation, appendix C ("PPK file format"), versions 2 and 3; their public part is the same. */
