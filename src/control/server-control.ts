@@ -14,6 +14,7 @@ import type { InstallationFacts, ServerControl } from './control.ts';
 import { type HostDoctor, makeDoctorVerbs } from './doctor.ts';
 import { makeEventVerbs } from './event-verbs.ts';
 import { makeEventBus } from './events.ts';
+import { makeHousekeeping } from './housekeeping.ts';
 import { imageHandlers, makeImageVerbs, type Recipes } from './images.ts';
 import { makeGate, makeLanes } from './lanes.ts';
 import { makeOperationRunner, type OperationHandlers } from './operation-runner.ts';
@@ -46,9 +47,6 @@ export interface ServerControlOptions {
 /** Four instances unpacked at once kept two cores and one disk busy; more of them only waited for each other. */
 const creationsAtOnce = 4;
 
-/** Old ended operations are of no use to anybody; the audit keeps the deeds. */
-const operationsKeptMs = 30 * 86_400_000;
-
 /** `start` resolves when the first pass of the reconciler is through and unfinished operations go on. */
 export function makeServerControl(options: ServerControlOptions): ServerControl & Service {
   const { store, engine, plan, log, clock } = options;
@@ -62,6 +60,7 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
   const parts = { ...options, events, world, rules, access, operations };
   handlers = { create: creationHandler(parts, makeGate(creationsAtOnce)), ...lifeHandlers(parts), ...imageHandlers(parts) };
   const reconciler = makeReconciler(parts, lanes);
+  const housekeeping = makeHousekeeping({ store, clock, log });
 
   return {
     name: 'control',
@@ -74,13 +73,14 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
 
     async start() {
       await ensureGatewayKey(store);
-      await store.operations.prune(clock.now() - operationsKeptMs);
+      await housekeeping.start();
       await world.refresh().catch(() => {});
       if (world.last()?.isMismatch !== true) await operations.resumeAll();
       await reconciler.start();
     },
 
     async stop() {
+      await housekeeping.stop();
       await reconciler.stop();
       await operations.stop();
     },

@@ -28,7 +28,9 @@ export function makeSettling(parts: ServerParts, lanes: Lanes, signal: AbortSign
     const record = await store.servers.byGeneration(generation);
     if (record === undefined || signal.aborted) return;
     try {
-      await take(nextStep(record.wanted, world.seenOf(generation)), record, parts, signal);
+      // Looked at again: the whole look may be older than what an operation has done since.
+      const { seen } = await world.refreshOne(record, signal);
+      await take(nextStep(record.wanted, seen), record, parts, signal);
     } catch (error) {
       if (signal.aborted || (error instanceof Fault && error.code === 'engine-unavailable')) return;
       log.warn({ id: record.id, error: messageOf(error) }, 'a server could not be made to match the store');
