@@ -17,7 +17,7 @@ export interface EngineRoom {
 }
 
 /**
- * A new sysfs shows the new network's devices; the cgroups are carried over to it, because containers need them. bash, because as first process it
+ * What a running installation has mounted is let go, so that it can be taken away meanwhile. A new sysfs shows the new network's devices; the cgroups are carried over to it, because containers need them. bash, because as first process it
  * also buries orphans. Names are resolved by nobody: no question leaves the room.
  */
 const script = `
@@ -27,6 +27,11 @@ mount --rbind /sys/fs/cgroup "$1/cgroup"
 mount -t sysfs sysfs /sys
 mount --rbind "$1/cgroup" /sys/fs/cgroup
 umount --lazy "$1/cgroup"
+while read -r _ mounted _; do
+  case $mounted in
+    /var/lib/incus/* | /var/lib/lxcfs) umount --lazy "$mounted" || true ;;
+  esac
+done < /proc/self/mounts
 : > "$1/resolv.conf"
 mount --bind "$1/resolv.conf" /etc/resolv.conf || true
 mount --make-rshared /

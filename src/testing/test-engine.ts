@@ -148,7 +148,7 @@ async function makeNetworks(netns: { readonly engine: string; readonly client: s
 
 /** Its own, seen by this engine's containers alone: `free` and `nproc` inside a server then tell the server's limits. */
 async function startLxcfs({ inside }: EngineRoom, dir: string): Promise<void> {
-  const start = 'mkdir -p /var/lib/lxcfs && umount --lazy /var/lib/lxcfs 2>/dev/null; exec lxcfs -l -p "$1/lxcfs.pid" /var/lib/lxcfs';
+  const start = 'mkdir -p /var/lib/lxcfs && exec lxcfs -l -p "$1/lxcfs.pid" /var/lib/lxcfs';
   const lxcfs = spawn(inside[0] ?? '', [...inside.slice(1), 'sh', '-c', start, 'lxcfs', dir], { stdio: 'ignore' });
   lxcfs.unref();
   lxcfs.on('error', () => {});
