@@ -149,7 +149,7 @@ suite('parsePublicKeys', () => {
           [text, rfc4716, ed25519.line],
         ]) {
           const { keys, heldPrivateKey } = parsePublicKeys(whole.join('\n'));
-          assert.deepEqual(keys.map(({ blob }) => blob).toSorted(), blobs.toSorted());
+          assert.deepEqual(new Set(keys.map(({ blob }) => blob)), new Set(blobs));
           assert.ok(heldPrivateKey);
         }
       }
