@@ -14,6 +14,8 @@ interface SetOptions extends CommonOptions {
   readonly mem?: string;
   readonly cpus?: string;
   readonly disk?: string;
+  /** false: `--no-gateway-key`. */
+  readonly gatewayKey?: boolean;
 }
 
 export const registerSet: Register = (program, invocation) => {
@@ -23,6 +25,7 @@ export const registerSet: Register = (program, invocation) => {
     examples: [
       'myserver set 123 --mem 1G --cpus 2',
       'myserver set 123 --notes "web course, group 4"',
+      'myserver set 123 --no-gateway-key    # the bastion will ask for a password',
       "myserver set 123 --notes ''    # no notes",
     ],
     more: 'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.',
@@ -32,16 +35,19 @@ export const registerSet: Register = (program, invocation) => {
     .option('--no-name', 'take the name away')
     .option('--mem <size>', 'memory: 512 (MiB), 512M, 1G')
     .option('--cpus <n>', 'CPUs')
-    .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow');
+    .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow')
+    .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys");
   perform<SetOptions>(command, async (args, options) => {
     const ids = parseIds(listed(args[0]));
     const body = changeOf(options);
-    if (Object.keys(body).length === 0)
+    const dropsGatewayKey = options.gatewayKey === false;
+    if (Object.keys(body).length === 0 && !dropsGatewayKey)
       throw fault('bad-request', 'nothing to change was given: add --notes, --name, --mem, --cpus or --disk (see "myserver set --help")');
     const client = invocation.client(options);
     const changed: Output<Routes['changeServer']>[] = [];
     for (const id of ids) {
       try {
+        if (dropsGatewayKey) await client.call('removeGatewayKey', { params: { id } }, { signal: invocation.context.signal });
         changed.push(await client.call('changeServer', { params: { id }, body }, { signal: invocation.context.signal }));
       } catch (error) {
         invocation.fail(error, options);
