@@ -14,7 +14,7 @@ import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { createImageBuilder } from '../host/image/build.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
-import { readAptSources } from '../host/image/sources.ts';
+import { systemsWithSources } from '../host/image/sources.ts';
 import { hashPassword } from '../host/password-hash.ts';
 import { answersSsh } from '../host/ssh-banner.ts';
 import { readListeners } from '../network/host-ports.ts';
@@ -118,16 +118,8 @@ function settingsFor({ defaults, quota, overcommit, server }: Config): ServerSet
   return { ...defaults, quota, overcommit, ...server, sshWaitMs, stoppedInsideMs };
 }
 
-/** What this host's own apt has the packages for. */
+/** What this host's own apt has the packages for. Nothing where apt itself fails: whoever builds then learns why. */
 async function buildableHere(): Promise<readonly { readonly system: string; readonly type: string }[]> {
-  const found = await Promise.all(
-    buildableSystems().map(async (system) => {
-      const hasSources = await readAptSources(system, AbortSignal.timeout(aptPatienceMs)).then(
-        () => true,
-        () => false,
-      );
-      return hasSources ? buildableTypes().map((type) => ({ system: system.name, type })) : [];
-    }),
-  );
-  return found.flat();
+  const systems = await systemsWithSources(buildableSystems(), AbortSignal.timeout(aptPatienceMs)).catch(() => []);
+  return systems.flatMap(({ name }) => buildableTypes().map((type) => ({ system: name, type })));
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { recipeOf } from './recipe.ts';
-import { readAptSources, settingsForServers, settingsIn, sourcesFile, sourcesIn } from './sources.ts';
+import { readAptSources, settingsForServers, settingsIn, sourcesFile, sourcesIn, systemsWithSources } from './sources.ts';
 
 const debian12 = recipeOf('debian12', 'minimal').system;
 const mirror = 'http://mirror.example/debian/';
@@ -50,6 +50,16 @@ suite('apt sources of the host', () => {
       { name: 'Acquire::Check-Valid-Until', value: 'false' },
       { name: 'Acquire::http::Proxy', value: 'http://proxy.example:3142' },
     ]);
+  });
+
+  test('systemsWithSources finds the same as readAptSources, and the rest is not asked of any network', async () => {
+    const elsewhere = { ...debian12, name: 'debian99', codename: 'nosuchrelease', title: 'Debian 99' };
+    const signal = AbortSignal.timeout(60_000);
+    const isHere = await readAptSources(debian12, signal).then(
+      () => true,
+      () => false,
+    );
+    assert.deepEqual(await systemsWithSources([debian12, elsewhere], signal), isHere ? [debian12] : []);
   });
 
   test('readAptSources says which release the host’s apt lacks', async () => {

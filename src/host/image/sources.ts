@@ -84,16 +84,30 @@ export function settingsFile(settings: readonly AptSetting[]): string {
   return settings.map(({ name, value }) => `${name} "${value}";\n`).join('');
 }
 
+/** Those of `systems` that the host's apt has sources of by what it knows now: apt is asked once, and fetches nothing. */
+export async function systemsWithSources(systems: readonly System[], signal: AbortSignal): Promise<readonly System[]> {
+  const indexTargets = await askIndexTargets(signal);
+  return systems.filter((system) => hasRelease(sourcesIn(indexTargets, system).sources));
+}
+
+async function askIndexTargets(signal: AbortSignal): Promise<string> {
+  return await run('apt-get', ['indextargets', '--format', indexFormat, 'Created-By: Packages'], signal);
+}
+
+/** Without the release itself its updates are of no use. */
+function hasRelease(sources: readonly AptSource[]): boolean {
+  return sources.some(({ suite }) => !suite.includes('-'));
+}
+
 /** Throws `cannot-here` where the host has no sources of that system. Fetches the host's indexes once when apt has none. */
 export async function readAptSources(system: System, signal: AbortSignal): Promise<AptSources> {
-  const read = async () =>
-    sourcesIn(await run('apt-get', ['indextargets', '--format', indexFormat, 'Created-By: Packages'], signal), system);
+  const read = async () => sourcesIn(await askIndexTargets(signal), system);
   let { sources, architecture } = await read();
   if (sources.length === 0) {
     await run('apt-get', ['update', '-qq'], signal);
     ({ sources, architecture } = await read());
   }
-  if (!sources.some(({ suite }) => !suite.includes('-'))) {
+  if (!hasRelease(sources)) {
     throw fault(
       'cannot-here',
       `an image of ${system.name} was asked for, but this host's apt has no sources of ${system.title} (${system.codename}): ` +
