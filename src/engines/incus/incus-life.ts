@@ -1,11 +1,12 @@
 /** Started, stopped, paused, destroyed. Every one may be repeated; a state that Incus reached by another way in the meantime is a success too. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { unreachable } from '../../base/brand.ts';
 import type { Log } from '../../base/log.ts';
 import { fault } from '../../core/errors.ts';
 import type { InstanceSeen, InstanceTags } from '../engine.ts';
 import { sweepCable } from './incus-cable.ts';
 import type { IncusClient } from './incus-client.ts';
-import { IncusRefusal } from './incus-error.ts';
+import { hasSaid, IncusRefusal } from './incus-error.ts';
 import { seenOf, stateOf, tagsConfig } from './incus-instance.ts';
 import { lookUp, pathOf, required } from './incus-lookup.ts';
 
@@ -24,8 +25,15 @@ const firstAskMs = 2_000;
 
 type Action = 'start' | 'stop' | 'freeze' | 'unfreeze';
 
+/**
+ * An instance that is just ending counts as stopped already, but cannot be started yet ("already running"). Who restarts it at that moment, as the next
+ * control does after a killed one, asks again: so often, with such pauses. An end takes half a second; less patience, and the restart fails.
+ */
+const transition = { tries: 100, pauseMs: 100 } as const;
+
 export async function startInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
-  for (const isLast of [false, true]) {
+  let wasSwept = false;
+  for (let tries = 0; ; tries += 1) {
     try {
       await act(options, name, 'start', {}, signal);
       return;
@@ -34,9 +42,13 @@ export async function startInstance(options: LifeOptions, name: string, signal?:
       const state = await stateNow(options, name);
       if (state === 'running') return;
       if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
+      if (tries < transition.tries && hasSaid(error, /already running|is busy running/iu)) {
+        await sleep(transition.pauseMs);
+        continue;
+      }
       // What an earlier failed start left may be all that was in the way.
-      const wasSwept = state === 'stopped' && (await sweepCable(options, name));
-      if (isLast || !wasSwept) throw error;
+      if (wasSwept || state !== 'stopped' || !(await sweepCable(options, name))) throw error;
+      wasSwept = true;
     }
   }
 }
