@@ -40,7 +40,8 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
     const findings = [
       ...(trouble === undefined ? [] : [engineAway(trouble)]),
       ...(last?.isMismatch === true ? [mismatch(last.strangers.length)] : []),
-      ...(isInStep ? [] : [rulesFound]),
+      // Under a store that is not this engine's, rules made from it would close servers that nobody has decided about.
+      ...(isInStep || last?.isMismatch === true ? [] : [rulesFound]),
       ...serversInTrouble(records),
       ...(await planFindings()),
       ...(await host.examine()),

@@ -37,7 +37,7 @@ export function makeReconciler(parts: ServerParts, lanes: Lanes): Reconciler {
         { strangers: comparison.strangers.length },
         'the engine holds servers of another installation and none of this one: nothing is changed',
       );
-      return;
+      return await rules.closeWhereNone();
     }
     await rules.check();
     for (const record of await store.servers.list()) {

@@ -14,6 +14,8 @@ export interface Rules {
   /** Looks whether the kernel still holds them and puts them back; says whether it had to. */
   check(): Promise<boolean>;
   isInStep(): Promise<boolean>;
+  /** For a store that is not the engine's. Where the kernel holds no rules at all, as after a reboot, servers would reach the host's own ports: closes all. */
+  closeWhereNone(): Promise<void>;
   cut(address: string): Promise<void>;
 }
 
@@ -52,6 +54,9 @@ export function makeRules({ store, firewall, log, rulesetOf }: RulesOptions): Ru
   return {
     settle,
     isInStep: async () => await firewall.matches(await wanted()),
+    async closeWhereNone() {
+      if (!(await firewall.stands())) await firewall.set(rulesetOf([]));
+    },
     async check() {
       if (next !== undefined || (await firewall.matches(await wanted()))) return false;
       log.warn({}, 'the packet rules differ from the store; setting them again');

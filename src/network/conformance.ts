@@ -46,6 +46,14 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
       assert.equal(await firewall.matches(rules), false);
     });
 
+    test('stands says whether there are rules at all, deleted ones apart', async () => {
+      assert.equal(await firewall.stands(), false);
+      await firewall.set(rules);
+      assert.equal(await firewall.stands(), true);
+      await firewall.clear();
+      assert.equal(await firewall.stands(), false);
+    });
+
     test('set may be repeated, and matches says true after it, to a restarted process too', async () => {
       await firewall.set(rules);
       await firewall.set(rules);

@@ -9,6 +9,8 @@ export interface Firewall {
   set(ruleset: Ruleset, signal?: AbortSignal): Promise<void>;
   /** Whether the kernel holds what the last `set` of any process stated for `ruleset`: false when a rule or element was deleted or added by hand. */
   matches(ruleset: Ruleset, signal?: AbortSignal): Promise<boolean>;
+  /** Whether the kernel holds any rules of ours at all: after a reboot it does not, until the first `set`. */
+  stands(signal?: AbortSignal): Promise<boolean>;
   /** Forgets live connections to a private address, so that a drop or a lost right cuts them at once. */
   cut(address: string, signal?: AbortSignal): Promise<void>;
   /** Takes our table away (uninstall). */

@@ -51,6 +51,10 @@ export function makeFakeFirewall(): FakeFirewall {
       refuseWhenAborted(signal);
       return standing !== undefined && rulesetText(standing) === rulesetText(ruleset);
     },
+    async stands(signal) {
+      refuseWhenAborted(signal);
+      return standing !== undefined;
+    },
     async cut(address, signal) {
       refuseWhenAborted(signal);
       if (ipv4Number(address) === undefined) throw fault('internal', `"${address}" is not a private address`);

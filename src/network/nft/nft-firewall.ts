@@ -89,6 +89,8 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
         return memory?.wanted === sha256(rulesetText(ruleset)) && memory.listed === (await listed(signal));
       }),
 
+    stands: (signal) => inTurn(async () => (await listed(signal)) !== undefined),
+
     async cut(address, signal) {
       if (ipv4Number(address) === undefined) throw fault('internal', `"${address}" is not a private address`);
       // Begun by the server, and begun by others: there the server is who answers, whatever address they called.
