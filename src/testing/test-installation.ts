@@ -6,13 +6,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { runProcess, type Ran, type RunOptions } from './run-process.ts';
 import { makeTestEngine, type TestEngine } from './test-engine.ts';
 
-const mainPath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
+const sourcePath = fileURLToPath(new URL('../cli/main.ts', import.meta.url));
 
 /** Where `./test` puts the images it built once: `debian12-minimal.squashfs` and so on. */
 export const testImages = process.env['MYSERVER_TEST_IMAGES'];
@@ -40,6 +41,8 @@ export interface TestInstallation extends AsyncDisposable {
   /** Resolves when it answers. */
   startControl(): Promise<void>;
   controlLog(): Promise<string>;
+  /** Of the process that `startControl` started; with `isInside` control is its child. */
+  controlPid(): number | undefined;
 }
 
 export interface TestInstallationOptions {
@@ -48,6 +51,10 @@ export interface TestInstallationOptions {
   readonly config?: Readonly<Record<string, object>>;
   /** Types of debian12 to import. */
   readonly images?: readonly string[];
+  /** The program's file, to run another than the source: the bundle. */
+  readonly program?: string;
+  /** Runs control where incusd is, its mounts and processes too, as on a real host: then it sees the pool. Signals do not reach it. */
+  readonly isInside?: boolean;
 }
 
 export async function makeTestInstallation(options: TestInstallationOptions = {}): Promise<TestInstallation> {
@@ -59,6 +66,8 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
   await writeFile(configPath, JSON.stringify(configFor(engine, places, options.config ?? {})));
   const env = { ...process.env, MYSERVER_CONFIG: configPath, MYSERVER_RUN_DIR: places.runDir, NO_COLOR: '1', HOME: engine.dir };
   const logPath = join(engine.dir, 'control.log');
+  const mainPath = options.program ?? sourcePath;
+  const enterControl = options.isInside === true ? engine.inside : engine.enter;
   let control: ChildProcess | undefined;
 
   async function endControl(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
@@ -74,15 +83,16 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
 
   async function startControl(): Promise<void> {
     const log = createWriteStream(logPath, { flags: 'a' });
-    const [program = '', ...args] = [...engine.enter, process.execPath, mainPath, 'control'];
+    const [program, ...args] = [...enterControl, process.execPath, mainPath, 'control'];
     const started = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     started.stdout.pipe(log, { end: false });
     started.stderr.pipe(log, { end: false });
     control = started;
     const until = Date.now() + 30_000;
-    while ((await myserver(['list'])).exitCode !== 0) {
-      if (started.exitCode !== null || Date.now() > until) throw new Error(`control does not answer:\n${await readFile(logPath, 'utf8')}`);
-      await sleep(50);
+    while (!(await answers(join(places.runDir, 'root.sock')))) {
+      if (started.exitCode !== null || started.signalCode !== null || Date.now() > until)
+        throw new Error(`control does not answer:\n${await readFile(logPath, 'utf8')}`);
+      await sleep(20);
     }
   }
 
@@ -110,8 +120,19 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
     endControl,
     startControl,
     controlLog: async () => await readFile(logPath, 'utf8'),
+    controlPid: () => control?.pid,
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
   };
+}
+
+/** Control opens its door when its first pass is through; a socket that a killed one left behind refuses. */
+async function answers(socketPath: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(socketPath);
+  socket.once('connect', () => resolve(true));
+  socket.once('error', () => resolve(false));
+  await promise.finally(() => socket.destroy());
+  return await promise;
 }
 
 function configFor(engine: TestEngine, places: object, more: Readonly<Record<string, object>>): object {
