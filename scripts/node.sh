@@ -45,7 +45,8 @@ fetch_packages() {
   local stamp=node_modules/.installed-from
   cmp -s package-lock.json "$stamp" && return
   echo 'fetching the packages of the program'
-  npm ci --silent --no-fund --no-audit || fail 'the packages could not be fetched: see that "npm ping" reaches its registry'
+  # Not "npm ci": it refuses a lockfile that lacks the optional packages of other platforms, which npm leaves out where a registry has not got them.
+  npm install --no-save --silent --no-fund --no-audit || fail 'the packages could not be fetched: see that "npm ping" reaches its registry'
   cp package-lock.json "$stamp"
 }
 
