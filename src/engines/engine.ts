@@ -119,7 +119,7 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Something changed at the engine: look again. The name is missing when the whole world may have changed (reconnected after a gap). */
+/** Something changed at the engine: look again. The name is missing when the whole world may have changed (the connection broke, or stands again after a gap). */
 export interface EngineEvent {
   readonly name: InstanceName | undefined;
 }

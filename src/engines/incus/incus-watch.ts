@@ -62,6 +62,8 @@ async function watchOnce(
     // Nobody knows what happened while nobody listened.
     onEvent({ name: undefined });
     await closed;
+    // It may be gone altogether, and who shows its state shall not say "running" until the next look by the clock.
+    if (!signal.aborted) onEvent({ name: undefined });
   } finally {
     clearInterval(heartbeat);
     signal.removeEventListener('abort', end);
