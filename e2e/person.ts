@@ -26,7 +26,9 @@ export async function addPerson(installation: TestInstallation, name: string, ..
   const password = `three words of ${name} here`;
   const home = join(installation.engine.dir, `home-${name}`);
   await mkdir(home, { mode: 0o700 });
-  const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: '', MYSERVER_URL: localUrl, MYSERVER_USER: name, NO_COLOR: '1' };
+  const NODE_COMPILE_CACHE = join(installation.engine.dir, 'compile-cache');
+  const identity = { HOME: home, XDG_CONFIG_HOME: '', MYSERVER_URL: localUrl, MYSERVER_USER: name };
+  const env = { ...process.env, ...identity, NODE_COMPILE_CACHE, NO_COLOR: '1' };
   const myserver: Person['myserver'] = async (args, run = {}) => await installation.myserver(args, { ...run, env });
   const must = async (args: readonly string[], input = '') => {
     const ran = await myserver(args, { input });
