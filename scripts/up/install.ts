@@ -56,7 +56,7 @@ export async function install({ pool, admin, wantsServer, signal }: InstallOptio
 }
 
 /** `sudo` names the person; root's own shell names nobody. */
-export function administratorName(asked: string | undefined, sudoUser: string | undefined): string {
+function administratorName(asked: string | undefined, sudoUser: string | undefined): string {
   if (asked !== undefined) return parsePersonName(asked);
   try {
     return parsePersonName(sudoUser ?? 'admin');

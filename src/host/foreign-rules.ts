@@ -36,7 +36,7 @@ export async function findForeignRules({ ourTables, bridge }: ForeignRulesOption
 }
 
 /** `nft -j list chains`. */
-export function parseBaseChains(json: string): readonly BaseChain[] {
+function parseBaseChains(json: string): readonly BaseChain[] {
   const { nftables } = JSON.parse(json) as { readonly nftables: readonly { readonly chain?: Partial<BaseChain> }[] };
   return nftables.flatMap(({ chain }) => {
     if (chain?.hook === undefined) return [];
@@ -46,7 +46,7 @@ export function parseBaseChains(json: string): readonly BaseChain[] {
 }
 
 /** Whether somebody made an exception for our bridge: any rule there that names it and accepts. */
-export function letsThrough(tableText: string, bridge: string): boolean {
+function letsThrough(tableText: string, bridge: string): boolean {
   return tableText.split('\n').some((line) => line.includes(`"${bridge}"`) && /\baccept\b/u.test(line));
 }
 

@@ -15,7 +15,7 @@ export const kernelLimits = {
 } as const satisfies Record<string, number>;
 
 /** Where /proc shows a setting. Interface names may hold dots, so the path is given with slashes where they matter. */
-export function settingPath(key: string): string {
+function settingPath(key: string): string {
   return `/proc/sys/${key.includes('/') ? key : key.replaceAll('.', '/')}`;
 }
 

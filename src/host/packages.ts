@@ -14,7 +14,7 @@ const otherPackages =
     ' ',
   );
 
-export const backportsPath = '/etc/apt/sources.list.d/myserver-backports.sources';
+const backportsPath = '/etc/apt/sources.list.d/myserver-backports.sources';
 
 /** A dpkg that somebody else runs is waited for this long; beyond it something hangs. */
 const lockSeconds = 300;
