@@ -2,7 +2,7 @@
 import type { Finding } from './finding.ts';
 import type { ServerId } from './ids.ts';
 import { ipv4Network, ipv4Number, overlap } from './ipv4.ts';
-import { parsePlan, type Plan } from './plan.ts';
+import { idAt, parsePlan, type Plan, portRange } from './plan.ts';
 import type { PortBlock, Protocol } from './plan-config.ts';
 import { customaryPorts } from './plan-ports.ts';
 import { Fault } from '../base/fault.ts';
@@ -166,12 +166,11 @@ function checkEphemeral(plan: Plan, block: PortBlock, { ephemeralRange, reserved
     });
   }
   return open.map(([start, end]): Finding => {
-    const idOf = (port: number): number => (port - block.base - block.offset) / block.stride;
     return {
       code: 'ports-not-reserved',
       severity: 'warning',
       subject: `block ${block.name}`,
-      found: `the kernel may lend ports ${start}-${end} to any program of this host (net.ipv4.ip_local_port_range), and block ${block.name} gives them to ${idsText(Math.ceil(idOf(start)), Math.floor(idOf(end)))}`,
+      found: `the kernel may lend ports ${start}-${end} to any program of this host (net.ipv4.ip_local_port_range), and block ${block.name} gives them to ${idsText(Math.ceil(idAt(block, start)), Math.floor(idAt(block, end)))}`,
       remedy: `add ${start}-${end} to net.ipv4.ip_local_reserved_ports`,
       canMend: true,
     };
@@ -195,11 +194,6 @@ function checkCustomary(plan: Plan): readonly Finding[] {
       ];
     }),
   );
-}
-
-function portRange(plan: Plan, block: PortBlock): { readonly first: number; readonly last: number } {
-  const at = (id: number): number => block.base + block.stride * id + block.offset;
-  return { first: at(plan.ids.first), last: Math.min(at(plan.ids.last), 65_535) };
 }
 
 function rangeText(plan: Plan, block: PortBlock): string {

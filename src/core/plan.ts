@@ -100,7 +100,7 @@ export function parsePlan(input: unknown): Plan {
     locate(publicPort, protocol, publicAddress = config.publicAddresses[0]) {
       if (!Number.isInteger(publicPort) || publicPort > highestPort) return undefined;
       for (const item of blocks) {
-        const id = (publicPort - item.base - item.offset) / item.stride;
+        const id = idAt(item, publicPort);
         const isHere = config.publicAddresses.length === 0 || addressAt(item) === publicAddress;
         if (isHere && item.protocols.includes(protocol) && has(id)) return { id: parseServerId(id), block: item };
       }
@@ -110,12 +110,23 @@ export function parsePlan(input: unknown): Plan {
   };
 }
 
+/** Beyond 65535 it is no port. */
 function portIn(item: PortBlock, id: number): number {
   return item.base + item.stride * id + item.offset;
 }
 
+/** Which ID has that port in the block: no whole number where the port lies between those of two IDs. */
+export function idAt(item: PortBlock, port: number): number {
+  return (port - item.base - item.offset) / item.stride;
+}
+
+/** The first and the last port of a block, those between that its stride leaves out among them. */
+export function portRange({ ids }: Pick<Plan, 'ids'>, item: PortBlock): { readonly first: number; readonly last: number } {
+  return { first: portIn(item, ids.first), last: Math.min(portIn(item, ids.last), highestPort) };
+}
+
 function gapOf(item: PortBlock, ids: PlanConfig['ids']): readonly PortGap[] {
-  const firstWithout = Math.floor((highestPort - item.base - item.offset) / item.stride) + 1;
+  const firstWithout = Math.floor(idAt(item, highestPort)) + 1;
   return firstWithout > ids.last ? [] : [{ block: item.name, firstId: Math.max(firstWithout, ids.first), lastId: ids.last }];
 }
 
@@ -209,7 +220,7 @@ function checkBlocks({ blocks, ids }: PlanConfig): void {
 }
 
 function collision(item: PortBlock, id: number, other: PortBlock, port: number, protocol: Protocol): string {
-  const otherId = (port - other.base - other.offset) / other.stride;
+  const otherId = idAt(other, port);
   return (
     `port ${port}/${protocol} would belong to ID ${otherId} in block ${other.name} and to ID ${id} in block ${item.name}: ` +
     'move a base, shorten ids, or put one of the blocks on another public address'
