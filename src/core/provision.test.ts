@@ -30,7 +30,12 @@ function fileAt(path: string, changes: Partial<ProvisionInput> = {}) {
   return found;
 }
 
-const textAt = (path: string, changes: Partial<ProvisionInput> = {}) => fileAt(path, changes).content;
+function textAt(path: string, changes: Partial<ProvisionInput> = {}) {
+  const found = fileAt(path, changes);
+  assert.ok(found.kind === 'file', path);
+  return found.content;
+}
+
 const ownership = ({ mode, uid, gid }: { mode: number; uid: number; gid: number }) => `${mode.toString(8)} ${uid}:${gid}`;
 
 suite('provisionFiles', () => {

@@ -6,15 +6,16 @@ import { fault } from './errors.ts';
 import { shorten } from './ids.ts';
 import type { PersonName } from './names.ts';
 
-/** As `engines/engine.ts` takes it. */
-export interface ProvisionedFile {
+interface Placed {
+  /** Absolute, inside the instance. */
   readonly path: string;
-  readonly kind: 'file' | 'directory';
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  readonly content: string;
 }
+
+/** What is put into an instance, as `Engine.pushFiles` takes it. Missing parents are the caller's to name. */
+export type FileToPush = (Placed & { readonly kind: 'directory' }) | (Placed & { readonly kind: 'file'; readonly content: string });
 
 /** The instance's own /etc/passwd, group, shadow and gshadow before its first start. */
 export interface AccountFiles {
@@ -49,7 +50,7 @@ const firstId = 1000;
 const lastId = 59_999;
 
 /** Throws `bad-name` (hostname), `name-taken` (an account or group of the image has the admin's name), `image-broken` (account files without sense). */
-export function provisionFiles(input: ProvisionInput): readonly ProvisionedFile[] {
+export function provisionFiles(input: ProvisionInput): readonly FileToPush[] {
   const { admin, hostname, hostKey } = input;
   if (!/^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/u.test(hostname)) {
     throw fault('bad-name', `"${shorten(hostname)}" cannot be a host name: use 1 to 63 letters a-z, digits and "-"`);
@@ -66,16 +67,16 @@ export function provisionFiles(input: ProvisionInput): readonly ProvisionedFile[
     file('/etc/hosts', hostsText(hostname)),
     file('/etc/ssh/ssh_host_ed25519_key', withNewline(hostKey.privateKey), { mode: 0o600 }),
     file('/etc/ssh/ssh_host_ed25519_key.pub', withNewline(hostKey.publicKey)),
-    { path: home, kind: 'directory', mode: 0o700, ...owned, content: '' },
+    { path: home, kind: 'directory', mode: 0o700, ...owned },
     ...Object.entries(input.skeleton ?? {}).map(([name, content]) => file(`${home}/${name}`, content, owned)),
-    { path: `${home}/.ssh`, kind: 'directory', mode: 0o700, ...owned, content: '' },
+    { path: `${home}/.ssh`, kind: 'directory', mode: 0o700, ...owned },
     ...(keys.length > 0 ? [file(`${home}/.ssh/authorized_keys`, `${keys.join('\n')}\n`, { ...owned, mode: 0o600 })] : []),
   ];
 }
 
 interface NewUser {
   readonly id: number;
-  readonly files: readonly ProvisionedFile[];
+  readonly files: readonly FileToPush[];
 }
 
 function newUser({ passwd, group, shadow, gshadow, admin }: ProvisionInput): NewUser {
@@ -138,7 +139,7 @@ function hostsText(hostname: string): string {
   return `127.0.0.1\tlocalhost\n127.0.1.1\t${hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n`;
 }
 
-function file(path: string, content: string, rights: Partial<Pick<ProvisionedFile, 'mode' | 'uid' | 'gid'>> = {}): ProvisionedFile {
+function file(path: string, content: string, rights: Partial<Omit<Placed, 'path'>> = {}): FileToPush {
   return { path, kind: 'file', mode: 0o644, uid: 0, gid: 0, content, ...rights };
 }
 

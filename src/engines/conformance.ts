@@ -11,8 +11,9 @@ import { after, before, suite, test } from 'node:test';
 import { Fault } from '../base/fault.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { parseGeneration, parseServerId } from '../core/ids.ts';
+import type { FileToPush } from '../core/provision.ts';
 import type { Limits } from '../core/server.ts';
-import { instanceNameOf, type Engine, type EngineEvent, type FileToPush, type ImageToImport, type InstanceSpec } from './engine.ts';
+import { instanceNameOf, type Engine, type EngineEvent, type ImageToImport, type InstanceSpec } from './engine.ts';
 
 export interface EngineUnderTest extends AsyncDisposable {
   readonly engine: Engine;
@@ -356,8 +357,8 @@ export function conformanceSuite(label: string, makeEngineForTest: () => Promise
       await using made = await instance();
       const files: readonly FileToPush[] = [
         { ...file('/home/ann/.ssh/authorized_keys', 'key\n'), mode: 0o600, uid: 1000, gid: 1001 },
-        { ...file('/home/ann', ''), kind: 'directory', mode: 0o700, uid: 1000, gid: 1001 },
-        { ...file('/home/ann/.ssh', ''), kind: 'directory', mode: 0o750, uid: 1000, gid: 1001 },
+        { path: '/home/ann', kind: 'directory', mode: 0o700, uid: 1000, gid: 1001 },
+        { path: '/home/ann/.ssh', kind: 'directory', mode: 0o750, uid: 1000, gid: 1001 },
         ...Array.from({ length: 20 }, (_, n) => ({ ...file(`/home/ann/file-${n}`, String(n)), mode: 0o644 })),
         { ...file('/etc/passwd', 'root:x:0:0::/root:/bin/sh\n'), mode: 0o640, uid: 0, gid: 42 },
       ];
@@ -582,7 +583,7 @@ export function conformanceSuite(label: string, makeEngineForTest: () => Promise
   });
 }
 
-function file(path: string, content: string): FileToPush {
+function file(path: string, content: string): Extract<FileToPush, { kind: 'file' }> {
   return { path, kind: 'file', mode: 0o644, uid: 0, gid: 0, content };
 }
 

@@ -7,6 +7,7 @@
  * Methods that change may be repeated: doing what is already so is a success.
  */
 import type { Generation, ServerId } from '../core/ids.ts';
+import type { FileToPush } from '../core/provision.ts';
 import type { Limits, SeenState } from '../core/server.ts';
 
 /** The engine's own name of one instance, unique to one generation: `s123-1a2b3c4d`. `instanceNameOf` makes it; nothing parses it. */
@@ -46,18 +47,6 @@ export interface InstanceSeen {
   readonly limits: Limits | undefined;
   /** Reference of the image it was made from, as `InstanceSpec.image` said it. Undefined where that is not known. */
   readonly image: string | undefined;
-}
-
-/** A file put into an instance. Directories are made with their mode; missing parents are the caller's to name. */
-export interface FileToPush {
-  /** Absolute, inside the instance. */
-  readonly path: string;
-  readonly kind: 'file' | 'directory';
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  /** Ignored for a directory. */
-  readonly content: string | Uint8Array;
 }
 
 export interface ImageSeen {
@@ -154,6 +143,7 @@ export interface Engine {
 
   /** Works on a stopped and on a running instance. Undefined when there is no such file. At most 1 MiB. */
   readFile(name: InstanceName, path: string, signal?: AbortSignal): Promise<string | undefined>;
+  /** Directories first, whatever the order; a file takes an old one's place in one step, and mode and owner hold for what was there too. */
   pushFiles(name: InstanceName, files: readonly FileToPush[], signal?: AbortSignal): Promise<void>;
   /** Runs a program as root inside a running instance, standard input given, at most 1 MiB of each output kept. */
   run(name: InstanceName, argv: readonly string[], input?: string, signal?: AbortSignal): Promise<RunResult>;

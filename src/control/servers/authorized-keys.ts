@@ -18,7 +18,7 @@ export async function editAuthorizedKeys(
     .map((line) => `${line}\n`)
     .join('');
   await engine.pushFiles(name, [
-    { path: `${home}/.ssh`, kind: 'directory', mode: 0o700, uid, gid, content: '' },
+    { path: `${home}/.ssh`, kind: 'directory', mode: 0o700, uid, gid },
     { path, kind: 'file', mode: 0o600, uid, gid, content },
   ]);
 }

@@ -5,8 +5,9 @@
 import { readFile } from 'node:fs/promises';
 import type { Fault } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
+import type { FileToPush } from '../../core/provision.ts';
 import { formatSize } from '../../core/sizes.ts';
-import type { Engine, EngineImages, FileToPush, InstanceSeen, InstanceSpec, InstanceTags } from '../engine.ts';
+import type { Engine, EngineImages, InstanceSeen, InstanceSpec, InstanceTags } from '../engine.ts';
 import { FakeFaults, type FakeCall } from './fake-faults.ts';
 import { baseFiles, runFake } from './fake-inside.ts';
 import { fakeImage, FakeWorld, type FakeInstance } from './fake-world.ts';
@@ -185,11 +186,11 @@ function inside(world: FakeWorld, faults: FakeFaults): Pick<Engine, 'readFile' |
 }
 
 function push(there: FakeInstance['files'], file: FileToPush): void {
-  const { path, kind, mode, uid, gid, content } = file;
+  const { path, kind, mode, uid, gid } = file;
   if (!path.startsWith('/')) throw fault('bad-request', `"${path}" is not an absolute path`);
   const parent = path.slice(0, Math.max(1, path.lastIndexOf('/')));
   if (there.get(parent)?.kind !== 'directory') throw fault('engine-failed', `could not write ${path}: there is no directory ${parent}`);
-  there.set(path, { kind, mode, uid, gid, content: kind === 'directory' ? new Uint8Array() : Buffer.from(content) });
+  there.set(path, { kind, mode, uid, gid, content: Buffer.from(file.kind === 'file' ? file.content : '') });
 }
 
 function images(world: FakeWorld, faults: FakeFaults): EngineImages {

@@ -2,7 +2,8 @@
  * What the fake engine keeps: the instances and images that would be on a host's disk. It is a thing of its own, so that a test can end control and
  * its engine, change the world behind their backs, and begin anew over the same world.
  */
-import type { FileToPush, ImageSeen, InstanceName, InstanceSeen, InstanceTags } from '../engine.ts';
+import type { ImageSeen, InstanceName, InstanceSeen, InstanceTags } from '../engine.ts';
+import type { FileToPush } from '../../core/provision.ts';
 import type { Limits } from '../../core/server.ts';
 
 export interface FakeInstance {

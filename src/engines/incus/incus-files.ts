@@ -1,6 +1,6 @@
 /** Files in an instance, stopped or running. Incus resolves the paths inside the instance's own root, so a link made there leads nowhere else. */
 import { fault } from '../../core/errors.ts';
-import type { FileToPush } from '../engine.ts';
+import type { FileToPush } from '../../core/provision.ts';
 import type { IncusClient } from './incus-client.ts';
 import { settleDisk, type DiskPlace } from './incus-disk.ts';
 import { isNotFound } from './incus-error.ts';
@@ -57,7 +57,7 @@ async function writeAll(client: IncusClient, name: string, files: readonly FileT
     signal,
   });
   for (const file of files) if (file.kind === 'directory') await sftp.makeDirectory(file);
-  const waiting = files.filter(({ kind }) => kind === 'file');
+  const waiting = files.filter((file) => file.kind === 'file');
   const worker = async () => {
     for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) await sftp.writeFile(file);
   };

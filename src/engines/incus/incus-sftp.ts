@@ -4,7 +4,7 @@
  */
 import { IncomingMessage, request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { FileToPush } from '../engine.ts';
+import type { FileToPush } from '../../core/provision.ts';
 import { parseEnvelope, refusal } from './incus-error.ts';
 import { cancelled, unavailable } from './incus-http.ts';
 import {
@@ -34,8 +34,8 @@ export interface SftpOptions {
 }
 
 export interface Sftp extends Disposable {
-  makeDirectory(file: FileToPush): Promise<void>;
-  writeFile(file: FileToPush): Promise<void>;
+  makeDirectory(directory: Extract<FileToPush, { kind: 'directory' }>): Promise<void>;
+  writeFile(file: Extract<FileToPush, { kind: 'file' }>): Promise<void>;
 }
 
 /** Servers must take 32 KiB (section 3 of the draft); many take no more. */
@@ -65,21 +65,21 @@ export async function openSftp(options: SftpOptions): Promise<Sftp> {
   }
 
   return {
-    async makeDirectory(file) {
-      const { path } = file;
+    async makeDirectory(directory) {
+      const { path } = directory;
       const made = statusOf(await exchange.ask((id) => mkdirPacket(id, path)));
       if (made.code !== 0) {
         const found = await exchange.ask((id) => pathPacket(packet.lstat, id, path));
         const isDirectory = found.type === packet.attributes && (modeOf(found) & kindBits) === directoryBits;
         if (!isDirectory) throw refusal(`${deed} (${path})`, made.sentence, 500);
       }
-      await setAttributes(path, file);
+      await setAttributes(path, directory);
     },
 
     async writeFile(file) {
       const { path, content } = file;
       const beside = `${path}.myserver-new`;
-      const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+      const bytes = Buffer.from(content);
       // What a killed writer left; absent is as good.
       await exchange.ask((id) => pathPacket(packet.remove, id, beside));
       const opened = await exchange.ask((id) => openNewPacket(id, beside));
