@@ -18,10 +18,13 @@ const banner = [
   'const __dirname = __dirnameOf(__filename);',
 ].join(' ');
 
-export async function buildProgram(outDir: string): Promise<void> {
+const program = { myserver: join(root, 'src/cli/main.ts') };
+
+/** `entryPoints`: other programs, by the names of their files, bundled in the same way. */
+export async function buildProgram(outDir: string, entryPoints: Readonly<Record<string, string>> = program): Promise<void> {
   await rm(outDir, { recursive: true, force: true });
   await build({
-    entryPoints: { myserver: join(root, 'src/cli/main.ts') },
+    entryPoints: { ...entryPoints },
     outdir: outDir,
     bundle: true,
     splitting: true,
