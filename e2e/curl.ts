@@ -6,12 +6,12 @@ import type { OperationView, Problem } from '../src/contract/schemas.ts';
 import type { TestInstallation } from '../src/testing/test-installation.ts';
 import { localUrl } from './person.ts';
 
-export interface Answer<T> {
+interface Answer<T> {
   readonly status: number;
   readonly body: T;
 }
 
-export interface Question {
+interface Question {
   /** JSON, or these very bytes. */
   readonly body?: object | Uint8Array;
   readonly headers?: readonly string[];
@@ -22,7 +22,7 @@ export interface Caller {
   ask<T>(method: string, path: string, question?: Question): Promise<Answer<T>>;
   /** The body; fails unless the status is 2xx. */
   ok<T>(method: string, path: string, body?: object): Promise<T>;
-  /** The code of the error; fails unless it has this status. */
+  /** The error; fails unless the status is this. */
   refused(status: number, method: string, path: string, question?: Question): Promise<Problem['error']>;
   /** Waits for its end; fails unless it is done. */
   done(operation: OperationView): Promise<void>;

@@ -29,7 +29,7 @@ export async function publishedHostKeys(installation: TestInstallation, name = '
   return path;
 }
 
-export interface SshOptions {
+interface SshOptions {
   /** Undefined: password logins only. */
   readonly key?: KeyPair | undefined;
   readonly knownHosts: string;

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-export interface Typed {
+interface Typed {
+  /** -1 when it had to be killed. */
   readonly exitCode: number;
   /** Everything that the screen showed. */
   readonly screen: string;
@@ -11,7 +12,7 @@ export interface Typed {
 /** A dialogue that gets stuck ends here, and its screen shows where. */
 const longestMs = 40_000;
 
-/** Each answer is typed, with Enter, when its question has appeared after the one before. `null` for an exit code when it had to be killed. */
+/** Each answer is typed, with Enter, when its question has appeared after the one before. */
 export async function typeInto(argv: readonly string[], answers: readonly (readonly [RegExp, string])[]): Promise<Typed> {
   const command = argv.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
   const env = { ...process.env, TERM: 'xterm', SSH_AUTH_SOCK: '' };
