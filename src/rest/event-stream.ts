@@ -8,7 +8,8 @@ import { unreachable } from '../base/brand.ts';
 import type { Log } from '../base/log.ts';
 import type { EventView } from '../contract/events.ts';
 import { fault } from '../core/errors.ts';
-import type { Caller } from '../control/caller.ts';
+import type { PersonName } from '../core/names.ts';
+import { type Caller, personOf } from '../control/caller.ts';
 import type { ControlEvent, ServerControl } from '../control/control.ts';
 import type { Session } from './gate.ts';
 import { makeSseResponse, type SseResponse } from './sse-response.ts';
@@ -32,20 +33,25 @@ export interface EventStreamOptions {
 const mostWaitingEvents = 5000;
 
 const mostStreams = 500;
+/** Tabs and scripts of one person; more would shut the others out. */
+const mostStreamsOfOne = 50;
 
 export function makeEventStreams(options: EventStreamOptions): EventStreams {
   const epoch = randomUUID().slice(0, 8);
-  const open = new Set<SseResponse>();
+  const open = new Map<SseResponse, PersonName | undefined>();
   return {
     open(response, session, lastEventId) {
+      const person = personOf(session.caller);
+      const own = [...open.values()].filter((other) => person !== undefined && other === person).length;
+      if (own >= mostStreamsOfOne) throw fault('too-many-tries', `you have ${own} event streams open already; close some first`);
       if (open.size >= mostStreams) throw fault('too-many-tries', `${mostStreams} listeners are connected already; try again later`);
       const stream = makeSseResponse(response);
-      open.add(stream);
+      open.set(stream, person);
       stream.onOver(() => open.delete(stream));
       serve(stream, session, epoch, lastEventId, options);
     },
     closeAll() {
-      for (const stream of open) stream.end();
+      for (const stream of open.keys()) stream.end();
     },
   };
 }

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Value } from 'typebox/value';
 import { EventSchema, type EventView } from '../contract/events.ts';
 import { Secret } from '../base/secret.ts';
+import { parsePersonName } from '../core/names.ts';
 import { rootCaller } from '../testing/control-room.ts';
 import type { ControlEvent } from '../control/control.ts';
 import { type ApiRoom, basic, makeApiRoom, passwordOf } from './api-room.testing.ts';
@@ -62,6 +63,32 @@ async function listen(world: ApiRoom, authorization: string | undefined, lastEve
 const auth = (name: string) => basic(name, passwordOf(name));
 
 suite('events', () => {
+  test('events asked for by somebody who has gone before they were let in leave nothing behind', async () => {
+    await using world = await makeApiRoom();
+    await world.addPerson('ada');
+    let listening = 0;
+    const { events } = world.room.control;
+    const { subscribe } = events;
+    Reflect.set(events, 'subscribe', (...given: Parameters<typeof subscribe>) => {
+      const { complete, unsubscribe } = subscribe(...given);
+      listening += 1;
+      return { complete, unsubscribe: () => ((listening -= 1), unsubscribe()) };
+    });
+    const signedIn = async () => (await world.room.store.audit.list({ person: parsePersonName('ada') })).length;
+    const asked = request(`${world.url}/api/v1/events`, { headers: { authorization: auth('ada') }, agent: false });
+    asked.on('error', () => {});
+    asked.end();
+    await once(asked, 'finish');
+    asked.destroy();
+    const deadline = Date.now() + 10_000;
+    while ((await signedIn()) === 0) {
+      assert.ok(Date.now() < deadline, 'the request never came in');
+      await sleep(5);
+    }
+    await sleep(50);
+    assert.equal(listening, 0);
+  });
+
   test('events tell each listener of what they may see, and of nothing else', async () => {
     await using world = await makeApiRoom();
     for (const name of ['ada', 'eve']) await world.addPerson(name);

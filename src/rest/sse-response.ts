@@ -39,7 +39,9 @@ export function makeSseResponse(response: ServerResponse): SseResponse {
   }
 
   response.once('close', finish);
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
+  // Whoever went while we looked who they are has closed it already, and it closes only once.
+  if (response.destroyed) finish();
+  if (!isOver) response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' });
   put('retry: 3000\n\n');
 
   return {
