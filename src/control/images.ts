@@ -109,7 +109,7 @@ export function imageHandlers({ engine, builder, recipes }: ImageParts): Operati
     await context.progress('importing into the engine', 0.1);
     const seen =
       'remote' in source
-        ? await engine.images.fetch({ system, type, remote: source.remote }, (text) => void context.progress(text, 0.5), context.signal)
+        ? await engine.images.fetch({ system, type, remote: source.remote }, (text) => tell(context, text, 0.5), context.signal)
         : await engine.images.import({ system, type, recipe: '', ...source }, context.signal);
     return { reference: seen.reference, fingerprint: seen.fingerprint };
   }
@@ -124,6 +124,11 @@ function reporter(context: OperationContext, share: number) {
     const now = Date.now();
     if (now - last < 250) return;
     last = now;
-    void context.progress(step, fraction * share);
+    tell(context, step, fraction * share);
   };
+}
+
+/** Where nobody waits for it: progress that could not be written down is no reason to end the work, nor the process. */
+function tell(context: OperationContext, step: string, fraction: number): void {
+  context.progress(step, fraction).catch(() => {});
 }

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { makeEndings } from './endings.ts';
 import type { EventBus } from './events.ts';
 import type { Lanes } from './lanes.ts';
+import { makeOperationRecord, type OperationRecord } from './operation-record.ts';
 
 export interface OperationContext {
   readonly operation: Operation;
@@ -23,6 +24,7 @@ export interface OperationContext {
   pointOfNoReturn(): void;
 }
 
+/** Called even when a cancel came before its turn: only the handler knows what was promised when it was asked for, and has to be taken back. */
 export type OperationHandler = (context: OperationContext) => Promise<Json>;
 
 export type OperationHandlers = { readonly [Kind in OperationKind]?: OperationHandler };
@@ -52,39 +54,22 @@ export interface OperationRunnerOptions {
   readonly handlers: () => OperationHandlers;
 }
 
-export function makeOperationRunner({ store, events, lanes, log, handlers }: OperationRunnerOptions): OperationRunner {
+export function makeOperationRunner(options: OperationRunnerOptions): OperationRunner {
+  const { store, lanes, log } = options;
   const running = new Map<string, Running>();
   const endings = makeEndings();
+  const record = makeOperationRecord(options);
   let stopping = false;
 
-  async function announce(id: string): Promise<void> {
-    const operation = await store.operations.get(id);
-    if (operation !== undefined) events.emit({ kind: 'operation', operation });
-  }
-
-  async function finish(id: string, outcome: OperationOutcome): Promise<void> {
-    await store.operations.finish(id, outcome);
-    await announce(id);
-    endings.tell(id);
-  }
-
-  async function report(id: string, at: { readonly step: string; readonly fraction: number }): Promise<void> {
-    if (await store.operations.progress(id, at)) await announce(id);
-  }
-
   async function work(operation: Operation, entry: Running): Promise<void> {
-    if (stopping || !(await store.operations.start(operation.id))) return;
-    await announce(operation.id);
+    if (stopping) return;
     try {
-      const handler = handlers()[operation.kind];
-      if (handler === undefined)
-        throw fault('cannot-here', `this version of myserver does not know operations of the kind "${operation.kind}"`);
-      entry.abort.signal.throwIfAborted();
-      const result = await handler(makeContext(operation, entry, () => stopping, report));
-      await finish(operation.id, { state: 'done', result });
-    } catch (error) {
-      if (stopping) return;
-      await finish(operation.id, outcomeOf(operation, error, entry.abort.signal.aborted, log));
+      const outcome = await outcomeOfWork(options, record, operation, entry, () => stopping);
+      entry.canCancel = false;
+      if (outcome !== undefined) {
+        await record.finish(operation.id, outcome, () => stopping);
+        endings.tell(operation.id);
+      }
     } finally {
       running.delete(operation.id);
     }
@@ -92,13 +77,14 @@ export function makeOperationRunner({ store, events, lanes, log, handlers }: Ope
 
   function begin(operation: Operation): void {
     if (running.has(operation.id)) return;
-    const entry: Running = { abort: new AbortController(), canCancel: true };
+    // A drop was promised in the store before it began: cancelled in its waiting it would be done all the same, by the reconciler.
+    const entry: Running = { abort: new AbortController(), canCancel: operation.kind !== 'drop' };
     running.set(operation.id, entry);
     const lane = operation.server?.generation ?? operation.kind;
     lanes
       .inLane(lane, () => work(operation, entry))
       .catch((error: unknown) => {
-        log.error({ operation: operation.id, error: messageOf(error) }, 'the store refused an operation’s end');
+        log.error({ operation: operation.id, error: messageOf(error) }, 'an operation could not be followed to its end');
       });
   }
 
@@ -129,12 +115,28 @@ export function makeOperationRunner({ store, events, lanes, log, handlers }: Ope
   };
 }
 
-function makeContext(
+/** Undefined where there is nothing to write down: it has ended already, or the next control goes on with it. */
+async function outcomeOfWork(
+  { store, handlers, log }: OperationRunnerOptions,
+  record: OperationRecord,
   operation: Operation,
   entry: Running,
   isStopping: () => boolean,
-  report: (id: string, at: { readonly step: string; readonly fraction: number }) => Promise<void>,
-): OperationContext {
+): Promise<OperationOutcome | undefined> {
+  try {
+    if (!(await store.operations.start(operation.id))) return undefined;
+    await record.announce(operation.id);
+    const handler = handlers()[operation.kind];
+    if (handler === undefined)
+      throw fault('cannot-here', `this version of myserver does not know operations of the kind "${operation.kind}"`);
+    const report: OperationRecord['report'] = async (id, at) => await record.report(id, at);
+    return { state: 'done', result: await handler(makeContext(operation, entry, isStopping, report)) };
+  } catch (error) {
+    return isStopping() ? undefined : outcomeOf(operation, error, entry.abort.signal.aborted, log);
+  }
+}
+
+function makeContext(operation: Operation, entry: Running, isStopping: () => boolean, report: OperationRecord['report']): OperationContext {
   let reached = 0;
   return {
     operation,
@@ -151,7 +153,11 @@ function makeContext(
 }
 
 function outcomeOf(operation: Operation, error: unknown, isCancelled: boolean, log: Log): OperationOutcome {
-  if (isCancelled) return { state: 'cancelled', error: { code: 'cancelled', message: 'cancelled, and undone' } };
+  if (isCancelled) {
+    const isUndone = operation.kind === 'create' || operation.server === undefined;
+    const message = isUndone ? 'cancelled, and undone' : 'cancelled; the server stays as it was found then (see "myserver list")';
+    return { state: 'cancelled', error: { code: 'cancelled', message } };
+  }
   const { code, message, cause } = toFault(error);
   log.warn({ operation: operation.id, kind: operation.kind, code, error: message, cause: messageOf(cause) }, 'operation failed');
   return { state: 'failed', error: { code, message } };

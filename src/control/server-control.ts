@@ -57,7 +57,7 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
   const access = makeAccessDesk({ store, plan, clock });
   let handlers: OperationHandlers = {};
   const operations = makeOperationRunner({ store, events, lanes, log, handlers: () => handlers });
-  const parts = { ...options, events, world, rules, access, operations };
+  const parts = { ...options, events, world, rules, access, operations, changes: makeLanes() };
   handlers = { create: creationHandler(parts, makeGate(creationsAtOnce)), ...lifeHandlers(parts), ...imageHandlers(parts) };
   const reconciler = makeReconciler(parts, lanes);
   const housekeeping = makeHousekeeping({ store, clock, log });

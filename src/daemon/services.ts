@@ -30,6 +30,8 @@ import { readVersion } from './version.ts';
 /** How long a creation waits for SSH: a slow disk under a full class took 20 s. */
 const sshWaitMs = 30_000;
 const stoppedInsideMs = 8000;
+/** `chpasswd` takes half a second; on a host that is busy with everything else, some seconds. */
+const insideMs = 20_000;
 /** apt answers from its own lists, without the network. */
 const aptPatienceMs = 10_000;
 
@@ -115,7 +117,7 @@ function handsFor({ plan }: Config): HostHands {
 }
 
 function settingsFor({ defaults, quota, overcommit, server }: Config): ServerSettings {
-  return { ...defaults, quota, overcommit, ...server, sshWaitMs, stoppedInsideMs };
+  return { ...defaults, quota, overcommit, ...server, insideMs, sshWaitMs, stoppedInsideMs };
 }
 
 /** What this host's own apt has the packages for. Nothing where apt itself fails: whoever builds then learns why. */

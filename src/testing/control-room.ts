@@ -13,7 +13,7 @@ import type { Service } from '../base/service.ts';
 import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
 import { makeServerControl } from '../control/server-control.ts';
-import type { ServerSettings } from '../control/servers/settings.ts';
+import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { type FakeEngine, makeFakeEngine } from '../engines/fake/fake-engine.ts';
 import { fakeImage, FakeWorld } from '../engines/fake/fake-world.ts';
 import { recipeOf } from '../host/image/recipe.ts';
@@ -45,11 +45,17 @@ const settings: ServerSettings = {
   maxProcesses: 500,
   hasClassicPasswords: false,
   stopGraceMs: 1000,
+  insideMs: 300,
   sshWaitMs: 100,
   stoppedInsideMs: 100,
 };
 
-export async function makeControlRoom(options: { readonly settings?: Partial<ServerSettings> } = {}): Promise<ControlRoom> {
+export interface ControlRoomOptions {
+  readonly settings?: Partial<ServerSettings>;
+  readonly hashPassword?: HostHands['hashPassword'];
+}
+
+export async function makeControlRoom(options: ControlRoomOptions = {}): Promise<ControlRoom> {
   const dir = await mkdtemp(join(tmpdir(), 'myserver-room-'));
   const store = await openStore({ path: join(dir, 'state', 'store.db'), clock: systemClock, log: silentLog });
   const engine = makeFakeEngine({ world: worldWithImages() });
@@ -81,7 +87,7 @@ export async function makeControlRoom(options: { readonly settings?: Partial<Ser
       recipes: { of: recipeOf, buildable: () => Promise.resolve([]) },
       hands: {
         heldIds: () => Promise.resolve(held),
-        hashPassword: (password) => Promise.resolve(`$6$${password.reveal().length}`),
+        hashPassword: options.hashPassword ?? ((password) => Promise.resolve(`$6$${password.reveal().length}`)),
         answersSsh: () => Promise.resolve(true),
         means: { memoryBytes: 16 * 2 ** 30, cpus: 4 },
       },

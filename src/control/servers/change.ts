@@ -1,4 +1,5 @@
 /** set, password, keys: what changes a server that stays the same server. */
+import { messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import { parsePersonName, parseServerName } from '../../core/names.ts';
 import { type Limits, objection } from '../../core/server.ts';
@@ -26,7 +27,8 @@ export async function changeServer(parts: ServerParts, caller: Caller, id: numbe
     ...(change.notes === undefined ? {} : { notes: readNotes(change.notes) }),
     ...(change.name === undefined ? {} : { name: change.name === null ? undefined : parseServerName(change.name) }),
   };
-  const needsRestart = wantsLimits && (await changeLimits(parts, caller, record, change));
+  const needsRestart =
+    wantsLimits && (await parts.changes.inLane(record.generation, async () => await changeLimits(parts, caller, record, change)));
   if (Object.keys(details).length > 0) await store.servers.update(record.generation, details);
   await access.wrote(caller, record, 'set', Object.keys(change).join(', '));
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
@@ -34,17 +36,26 @@ export async function changeServer(parts: ServerParts, caller: Caller, id: numbe
 }
 
 /** The store first, because there the quota is counted; back again when the engine refuses. */
-async function changeLimits(parts: ServerParts, caller: Caller, record: ServerRecord, change: Partial<Limits>): Promise<boolean> {
+async function changeLimits(parts: ServerParts, caller: Caller, asker: ServerRecord, change: Partial<Limits>): Promise<boolean> {
   const { store, engine, world } = parts;
-  const asked = Object.fromEntries(limitKeys.flatMap((key) => (change[key] === undefined ? [] : [[key, change[key]]]))) as Partial<Limits>;
+  // Another change may have been before this one: what it set is kept where nothing else is asked for now.
+  const record = (await store.servers.byGeneration(asker.generation)) ?? asker;
+  const name = instanceNameOf(record.id, record.generation);
+  const asked = only(change, change);
   const limits = checkLimits({ ...record.limits, ...asked });
   const quota = isAdministrator(caller.actor) ? undefined : await quotaOf(parts, record.owner);
   const checks = { quota, capacity: await capacityOf(parts) };
   await store.leases.resize(record.generation, limits, checks);
   try {
-    await engine.setLimits(instanceNameOf(record.id, record.generation), asked);
+    await engine.setLimits(name, asked);
   } catch (error) {
-    await store.leases.resize(record.generation, record.limits, {
+    // It may have done a part before it refused the rest: a disk grown past the quota, say.
+    await engine.setLimits(name, only(record.limits, change)).catch((cause: unknown) => {
+      parts.log.warn({ id: record.id, error: messageOf(cause) }, 'limits that were refused could not be taken back in the engine');
+    });
+    // What it holds now is what counts: the old limits, unless the disk was filled beyond them meanwhile.
+    const held = await engine.get(name).catch(() => undefined);
+    await store.leases.resize(record.generation, held?.limits ?? record.limits, {
       quota: undefined,
       capacity: { memoryBytes: undefined, cpus: undefined, diskBytes: undefined },
     });
@@ -55,27 +66,51 @@ async function changeLimits(parts: ServerParts, caller: Caller, record: ServerRe
   return isRunning && limitKeys.some((key) => asked[key] !== undefined && !liveChanges.includes(key));
 }
 
+/** Those of `limits` that `asked` speaks of. */
+function only(limits: Partial<Limits>, asked: Partial<Limits>): Partial<Limits> {
+  return Object.fromEntries(limitKeys.flatMap((key) => (asked[key] === undefined ? [] : [[key, limits[key]]]))) as Partial<Limits>;
+}
+
 /** A new one-time password for a user inside, set by the system's own tools so that every rule of that system holds. */
 export async function newPassword(parts: ServerParts, caller: Caller, id: number, user?: string): Promise<OneTimePassword> {
-  const { access, engine, settings } = parts;
+  const { access, settings } = parts;
   const { record } = await access.require(caller, id, 'password');
   refuseWhile(parts, record, 'password');
   await requireRunning(parts, record, 'its password can be set');
   const name = user === undefined || user === 'root' ? (user ?? record.admin) : parsePersonName(user);
   const password = settings.hasClassicPasswords ? name : makeOneTimePassword();
-  const instance = instanceNameOf(record.id, record.generation);
-  const set = await engine.run(instance, ['chpasswd'], `${name}:${password}\n`);
+  const run = async (argv: readonly string[], input?: string) => await runBounded(parts, record, argv, input);
+  const set = await run(['chpasswd'], `${name}:${password}\n`);
   if (set.exitCode !== 0) {
     throw fault(
       'engine-failed',
       `the system inside server ${id} did not take a new password for "${name}"; is there such a user? It said: ${firstLine(set.stderr)}`,
     );
   }
-  const expired = await engine.run(instance, ['chage', '-d', '0', name]);
+  const expired = await run(['chage', '-d', '0', name]);
   if (expired.exitCode !== 0)
     throw fault('engine-failed', `the new password of "${name}" could not be made one-time: ${firstLine(expired.stderr)}`);
   await access.wrote(caller, record, 'password', `for the user ${name}`);
   return { id: record.id, user: name, password };
+}
+
+/** Programs inside belong to whoever is root there: one that hangs must not hold whoever asked. */
+async function runBounded({ engine, settings }: ServerParts, record: ServerRecord, argv: readonly string[], input?: string) {
+  const signal = AbortSignal.timeout(settings.insideMs);
+  const late = Promise.withResolvers<never>();
+  // Not only by the signal: what was started inside and lives on may keep the engine from saying that it ended.
+  signal.addEventListener(
+    'abort',
+    () =>
+      late.reject(
+        fault(
+          'engine-failed',
+          `"${argv[0] ?? ''}" inside server ${record.id} did not end within ${settings.insideMs / 1000} s, so the password may not be set; look at the server and try again`,
+        ),
+      ),
+    { once: true },
+  );
+  return await Promise.race([engine.run(instanceNameOf(record.id, record.generation), argv, input, signal), late.promise]);
 }
 
 function firstLine(text: string): string {
@@ -86,14 +121,18 @@ function firstLine(text: string): string {
 export async function pushKeys(parts: ServerParts, caller: Caller, id: number, lines: readonly string[]): Promise<void> {
   const { record } = await parts.access.require(caller, id, 'password');
   refuseWhile(parts, record, 'set');
-  await editAuthorizedKeys(parts, record, (old) => [...old, ...lines.filter((line) => !old.some((there) => sameKey(there, line)))]);
+  await parts.changes.inLane(record.generation, async () => {
+    await editAuthorizedKeys(parts, record, (old) => [...old, ...lines.filter((line) => !old.some((there) => sameKey(there, line)))]);
+  });
   await parts.access.wrote(caller, record, 'key-push', `${lines.length} keys`);
 }
 
 export async function removeGatewayKey(parts: ServerParts, caller: Caller, id: number): Promise<void> {
   const { record } = await parts.access.require(caller, id, 'set');
   refuseWhile(parts, record, 'set');
-  await editAuthorizedKeys(parts, record, (old) => old.filter((line) => !line.endsWith(` ${gatewayKeyComment}`)));
+  await parts.changes.inLane(record.generation, async () => {
+    await editAuthorizedKeys(parts, record, (old) => old.filter((line) => !line.endsWith(` ${gatewayKeyComment}`)));
+  });
   await parts.store.servers.update(record.generation, { gatewayKey: false });
   await parts.access.wrote(caller, record, 'gateway-key-remove');
 }

@@ -8,6 +8,7 @@ import type { Quota } from '../../store/people.ts';
 import type { Capacity, Lease } from '../../store/servers.ts';
 import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
 import type { Created, CreateRequest, OneTimePassword } from '../control.ts';
+import { makeGate } from '../lanes.ts';
 import { makeOneTimePassword } from '../one-time-password.ts';
 import { initialPasswordName } from './creation.ts';
 import { type CreateOrder, readCreateRequest } from './request.ts';
@@ -41,7 +42,7 @@ export async function createServers(parts: ServerParts, caller: Caller, request:
   });
   if (taken.kind === 'replayed') return await replay(parts, taken.operations);
 
-  const passwords = await Promise.all(taken.leases.map(async ({ server }) => await keepPassword(parts, server)));
+  const passwords = await keepPasswords(parts, taken.leases);
   for (const { server, operation } of taken.leases) {
     events.emit({ kind: 'server', id: server.id, generation: server.generation });
     operations.begin(operation);
@@ -121,11 +122,32 @@ async function capacityOf({ engine, hands, settings }: ServerParts): Promise<Cap
   };
 }
 
+/** Each hash is a process of its own. */
+const hashesAtOnce = 4;
+
+/** For all or for none: where one cannot be kept, the servers are given back. */
+async function keepPasswords(parts: ServerParts, leases: readonly Lease[]): Promise<readonly OneTimePassword[]> {
+  const inTurn = makeGate(hashesAtOnce);
+  try {
+    return await Promise.all(leases.map(async ({ server }) => await inTurn(async () => await keepPassword(parts, server))));
+  } catch (error) {
+    for (const { operation } of leases) {
+      parts.operations.begin(operation);
+      await parts.operations.cancel(operation.id);
+    }
+    throw error;
+  }
+}
+
 /** Keeps the hash until the creation has written it inside; what is returned is the only copy of the password itself. */
 async function keepPassword({ store, hands, settings }: ServerParts, server: Lease['server']): Promise<OneTimePassword> {
   const password = settings.hasClassicPasswords ? server.admin : makeOneTimePassword();
   const hash = await hands.hashPassword(new Secret(password));
-  await store.keyring.keep(initialPasswordName(server.generation), { privateKey: new Secret(hash), publicKey: '' });
+  await store.atomically(async ({ servers, keyring }) => {
+    // Dropped meanwhile, nobody would ever take it away again.
+    if ((await servers.byGeneration(server.generation)) === undefined) return;
+    await keyring.keep(initialPasswordName(server.generation), { privateKey: new Secret(hash), publicKey: '' });
+  });
   return { id: server.id, user: server.admin, password };
 }
 

@@ -120,12 +120,24 @@ function withServer(record: ServerRecord, error: unknown): Error {
   });
 }
 
+const wishLookMs = 500;
+
 /** Most people log in the moment the prompt comes back, so it comes back when SSH answers. An image without SSH is not a failure. */
-async function waitForSsh({ hands, plan, settings, clock }: ServerParts, context: OperationContext, record: ServerRecord): Promise<void> {
+async function waitForSsh(
+  { store, hands, plan, settings, clock }: ServerParts,
+  context: OperationContext,
+  record: ServerRecord,
+): Promise<void> {
   if (!readParams(context.operation.params).start) return;
   await context.progress('waiting for SSH to answer', 0.85);
   const until = clock.now() + settings.sshWaitMs;
+  let lookMs = clock.now() + wishLookMs;
   while (clock.now() < until && !context.signal.aborted) {
+    if (clock.now() >= lookMs) {
+      // Whoever wants it stopped or dropped by now waits in the lane behind this.
+      if ((await store.servers.byGeneration(record.generation))?.wanted !== 'running') return;
+      lookMs = clock.now() + wishLookMs;
+    }
     if (await hands.answersSsh(plan.addressOf(record.id), context.signal)) return;
     await new Promise((resolve) => setTimeout(resolve, 15));
   }

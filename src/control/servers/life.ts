@@ -1,4 +1,5 @@
 /** start, stop, kill, restart, drop: the verbs that state a wish, and the operations that make it so. */
+import { messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import type { Generation } from '../../core/ids.ts';
 import { objection, type Verb, type WantedState } from '../../core/server.ts';
@@ -74,7 +75,10 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
       if (record === undefined) return null;
       if (context.operation.kind !== 'drop' && record.wanted === 'dropping')
         throw fault('wrong-state', `server ${record.id} is being dropped`);
-      await work(context, record);
+      await work(context, record).catch(async (error: unknown) => {
+        if (context.signal.aborted && !context.isStopping()) await wishAsFound(parts, context, record);
+        throw error;
+      });
       if (context.operation.kind === 'drop') return { id: record.id };
       await world.refreshOne(record);
       await store.servers.setProblem(record.generation, undefined);
@@ -84,6 +88,7 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
   const nameOf = ({ id, generation }: ServerRecord) => instanceNameOf(id, generation);
 
   async function start(context: OperationContext, record: ServerRecord): Promise<void> {
+    context.signal.throwIfAborted();
     await context.progress('starting', 0.5);
     const { seen } = await world.refreshOne(record, context.signal);
     if (seen === 'paused') await engine.resume(nameOf(record), context.signal);
@@ -91,6 +96,7 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
   }
 
   async function stop(context: OperationContext, record: ServerRecord, fraction: number): Promise<void> {
+    context.signal.throwIfAborted();
     await context.progress('shutting down', fraction);
     await engine.stop(nameOf(record), settings.stopGraceMs, context.signal);
   }
@@ -99,6 +105,7 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
     start: on(start),
     stop: on(async (context, record) => await stop(context, record, 0.3)),
     kill: on(async (context, record) => {
+      context.signal.throwIfAborted();
       await context.progress('pulling the plug', 0.5);
       await engine.kill(nameOf(record), context.signal);
     }),
@@ -112,4 +119,21 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
       await patiently(context, async () => await finishDrop(parts, record));
     }),
   };
+}
+
+/** Whoever cancels wants no more of it: without this, the reconciler would fulfil the wish a moment later. A wish stated since is left alone. */
+async function wishAsFound(
+  { store, world, log }: ServerParts,
+  { operation }: OperationContext,
+  { id, generation }: ServerRecord,
+): Promise<void> {
+  try {
+    const unfinished = await store.operations.list({ generation, states: ['pending', 'running'] });
+    if (unfinished.some((other) => other.id !== operation.id)) return;
+    const { seen } = await world.refreshOne({ id, generation });
+    if (seen === 'running' || seen === 'paused') await store.servers.setWanted(generation, 'running');
+    if (seen === 'stopped') await store.servers.setWanted(generation, 'stopped');
+  } catch (error) {
+    log.warn({ id, error: messageOf(error) }, 'after a cancel it could not be told what the server is to do');
+  }
 }

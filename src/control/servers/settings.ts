@@ -9,6 +9,7 @@ import type { Quota } from '../../store/people.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccessDesk } from '../access-desk.ts';
 import type { EventBus } from '../events.ts';
+import type { Lanes } from '../lanes.ts';
 import type { OperationRunner } from '../operation-runner.ts';
 import type { Rules } from '../rules.ts';
 import type { World } from '../world.ts';
@@ -27,6 +28,8 @@ export interface ServerSettings {
   readonly hasClassicPasswords: boolean;
   /** How long a system inside may take to shut down before the plug is pulled. */
   readonly stopGraceMs: number;
+  /** How long a small program inside a server (`chpasswd`) may take. */
+  readonly insideMs: number;
   /** How long a creation waits for SSH to answer before it is called done without. An image may have no SSH at all. */
   readonly sshWaitMs: number;
   /**
@@ -61,6 +64,8 @@ export interface ServerParts {
   readonly events: EventBus;
   readonly access: AccessDesk;
   readonly operations: OperationRunner;
+  /** What reads, decides and writes outside of operations (limits, keys inside) does so one after the other for each generation. */
+  readonly changes: Lanes;
   readonly hands: HostHands;
   readonly settings: ServerSettings;
   readonly clock: Clock;

@@ -1,5 +1,5 @@
 /** Instances that the store does not know: taken in as servers, or destroyed because an administrator said so by name. */
-import { fault } from '../../core/errors.ts';
+import { fault, toFault } from '../../core/errors.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { Stranger } from '../../core/reconcile.ts';
 import { defaultLimits } from '../../core/server.ts';
@@ -29,17 +29,21 @@ export async function adoptStranger(parts: ServerParts, caller: Caller, stranger
   if (stranger.name !== instanceNameOf(id, generation))
     throw fault('conflict', `the instance ${stranger.name} was renamed; give it its name ${instanceNameOf(id, generation)} back first`);
   const [system = 'unknown', type = 'unknown'] = (instance.image ?? '').split('/');
-  await store.leases.adopt({
-    id,
-    generation,
-    owner: person,
-    admin: person,
-    system,
-    type,
-    limits: instance.limits ?? defaultLimits,
-    wanted: instance.state === 'stopped' ? 'stopped' : 'running',
-    origin: originOf(caller),
-  });
+  // There already when an earlier adoption was cut off before the instance got its new mark: then only that is left to do.
+  const adopted = await store.servers.byGeneration(generation);
+  if (adopted?.owner !== person) {
+    await store.leases.adopt({
+      id,
+      generation,
+      owner: person,
+      admin: person,
+      system,
+      type,
+      limits: instance.limits ?? defaultLimits,
+      wanted: instance.state === 'stopped' ? 'stopped' : 'running',
+      origin: originOf(caller),
+    });
+  }
   if (instance.tags.installation !== store.installation)
     await engine.retag(stranger.name, { installation: store.installation, generation, id });
   return `${stranger.name} is server ${id} of ${person} now`;
@@ -53,7 +57,13 @@ export async function discardStranger(parts: ServerParts, caller: Caller, strang
     throw fault('conflict', `${name} is a server of the store; use "myserver drop ${tags.id}"`);
   const server = { id: tags.id, generation: tags.generation };
   const operation = await store.operations.add({ kind: 'drop', person: personOf(caller), server, subject: `instance ${name}`, params: {} });
-  await engine.destroy(name, tags);
+  try {
+    await engine.destroy(name, tags);
+  } catch (error) {
+    const { code, message } = toFault(error);
+    await store.operations.finish(operation.id, { state: 'failed', error: { code, message } });
+    throw error;
+  }
   await store.operations.finish(operation.id, { state: 'done', result: null });
   return `${name} was destroyed`;
 }
