@@ -42,7 +42,7 @@ export function strangerFound({ name, why, id }: Stranger): Diagnosis {
     remedy:
       why === 'untagged'
         ? 'Remove it with the engine’s own tools if nobody needs it.'
-        : `"myserver doctor adopt ${name} --owner NAME" makes it a server again, "myserver doctor discard ${name}" destroys it.`,
+        : `"myserver doctor adopt instance-unknown:${name} --owner NAME" makes it a server again, "myserver doctor discard instance-unknown:${name}" destroys it.`,
     canMend: false,
   };
   return diagnosis(finding, why === 'untagged' ? [] : ['adopt', 'discard']);

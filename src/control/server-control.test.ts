@@ -359,6 +359,8 @@ suite('reconciler', () => {
     assert.ok(findings.some(({ code }) => code === 'installation-mismatch'));
     const stranger = findings.find(({ code }) => code === 'instance-unknown');
     assert.deepEqual(stranger?.actions, ['adopt', 'discard']);
+    assert.match(stranger?.remedy ?? '', /"myserver doctor adopt instance-unknown:s3-0a1b2c3d --owner NAME"/u);
+    assert.equal(stranger?.id, 'instance-unknown:s3-0a1b2c3d');
     await room.control.doctor.treat(ada, stranger?.id ?? '', 'adopt', { owner: 'ada' });
     const shown = await room.control.servers.get(ada, 3);
     assert.deepEqual([shown.record.owner, shown.seen], ['ada', 'running']);
