@@ -3,6 +3,8 @@
  * Text fields are bounded here; what they may say is parsed by `core/`.
  */
 import { Type, type Static, type TSchema } from 'typebox';
+import { rights, roles } from '../core/access.ts';
+import { serverStatuses } from '../core/server.ts';
 
 const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 const text = (maxLength: number, description?: string) => Type.String({ maxLength, ...(description === undefined ? {} : { description }) });
@@ -10,9 +12,9 @@ const time = () => Type.String({ description: 'ISO 8601, UTC' });
 const bytes = () => Type.Integer({ minimum: 0, description: 'bytes' });
 const literals = <const T extends readonly string[]>(...values: T) => Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
 
-export const RightSchema = literals('none', 'list', 'read', 'write', 'control', 'all');
-export const RoleSchema = literals('user', 'staff', 'administrator');
-const StatusSchema = literals('creating', 'running', 'stopped', 'starting', 'stopping', 'paused', 'dropping', 'failed', 'unknown');
+export const RightSchema = literals(...rights);
+export const RoleSchema = literals(...roles);
+const StatusSchema = literals(...serverStatuses);
 
 export const ProblemSchema = Type.Object(
   {

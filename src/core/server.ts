@@ -10,7 +10,18 @@ export type WantedState = 'creating' | 'running' | 'stopped' | 'dropping';
 export type SeenState = 'running' | 'stopped' | 'paused' | 'missing' | 'unknown';
 
 /** What people are shown. `failed` comes with a plain reason in `problem`. */
-export type ServerStatus = 'creating' | 'running' | 'stopped' | 'starting' | 'stopping' | 'paused' | 'dropping' | 'failed' | 'unknown';
+export const serverStatuses = [
+  'creating',
+  'running',
+  'stopped',
+  'starting',
+  'stopping',
+  'paused',
+  'dropping',
+  'failed',
+  'unknown',
+] as const;
+export type ServerStatus = (typeof serverStatuses)[number];
 
 export interface Limits {
   readonly memoryBytes: number;
