@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { GrantView } from '../contract/schemas.ts';
-import { rights } from '../core/access.ts';
+import { parseRight } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import { isIdText, parseServerId, shorten } from '../core/ids.ts';
 import { parseUntil } from './arguments.ts';
@@ -69,10 +69,7 @@ function registerShareList(share: Command, invocation: Invocation): void {
     summary: 'grants that you gave, received or may change',
     examples: ['myserver share list', 'myserver share list 123'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  );
+  addColumnOptions(command, columns);
   perform<RowOptions>(command, async ([id], options) => {
     const text = optional(id);
     const query = text === undefined ? {} : { server: parseServerId(text) };
@@ -118,12 +115,6 @@ function parseTarget(text: string): GrantView['target'] {
 
 function parseSubject(text: string): GrantView['subject'] {
   return text.startsWith('group:') ? { kind: 'group', name: text.slice(6) } : { kind: 'person', name: text };
-}
-
-function parseRight(text: string): GrantView['right'] {
-  const right = rights.find((one) => one === text);
-  if (right === undefined) throw fault('bad-request', `"${shorten(text)}" is not a right: write one of ${rights.join(', ')}`);
-  return right;
 }
 
 function targetText(target: GrantView['target']): string {

@@ -112,17 +112,6 @@ export function parseRight(text: string): Right {
   return right;
 }
 
-/** Throws `bad-request`. */
-export function parseRole(text: string): Role {
-  const role = roles.find((known) => known === text);
-  if (role === undefined) throw fault('bad-request', `"${shorten(text)}" is not a role: choose one of ${roles.join(', ')}`);
-  return role;
-}
-
-export function mayDo(actor: Actor, deed: Deed, server: Target, facts: AccessFacts): boolean {
-  return allows(rightOf(actor, server, facts), deed);
-}
-
 /**
  * The actor's right on a server: the higher of what they have by themselves and what was granted.
  * By themselves: root, administrators and the owner `all`; staff `read` everywhere and `control` where the owner is in a group they lead; others nothing.
