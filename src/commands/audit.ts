@@ -28,10 +28,7 @@ export const registerAudit: Register = (program, invocation) => {
     summary: 'who did what, newest first',
     examples: ['myserver audit', 'myserver audit --server 123 --limit 200', 'myserver audit --person mm -f csv > mm.csv'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  )
+  addColumnOptions(command, columns)
     .option('--limit <n>', 'how many lines (default: 50)')
     .option('--person <name>', "only this person's deeds")
     .option('--server <id>', 'only deeds on this server');

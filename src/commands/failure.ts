@@ -1,6 +1,6 @@
 /** Errors as people and programs see them: one plain sentence on the error side, or with `-f json` one JSON line there; the output stays empty. */
 import { CommanderError } from 'commander';
-import { Fault } from '../base/fault.ts';
+import { Fault, messageOf } from '../base/fault.ts';
 import { errorCatalogue, type ErrorCode, fault, toFault } from '../core/errors.ts';
 import { escapeHarmful, visible } from './plain-text.ts';
 
@@ -16,7 +16,7 @@ export function failureOf(error: unknown, help: string, signal: AbortSignal): Fa
     return fault('bad-request', `${found}; see "${help}"`);
   }
   if (error instanceof Fault) return toFault(error);
-  return fault('internal', `something went wrong inside myserver: ${error instanceof Error ? error.message : String(error)}`, {
+  return fault('internal', `something went wrong inside myserver: ${messageOf(error)}`, {
     cause: error,
   });
 }

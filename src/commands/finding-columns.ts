@@ -4,7 +4,7 @@ import type { Column } from './format.ts';
 import type { Invocation, RowOptions } from './invocation.ts';
 import { visible } from './plain-text.ts';
 
-const columns: readonly Column<FindingView>[] = [
+export const findingColumns: readonly Column<FindingView>[] = [
   { name: 'severity', cell: (finding) => finding.severity },
   { name: 'id', cell: (finding) => finding.id },
   { name: 'subject', cell: (finding) => finding.subject },
@@ -13,13 +13,11 @@ const columns: readonly Column<FindingView>[] = [
   { name: 'remedy', cell: (finding) => finding.remedy },
 ];
 
-export const findingColumns = columns.map((column) => column.name);
-
 /** Prints the findings; the exit code is 1 when one of them is an error. People get a paragraph for each: sentences do not fit a table. */
 export async function tellFindings(invocation: Invocation, options: RowOptions, findings: readonly FindingView[]): Promise<void> {
   if (findings.some((finding) => finding.severity === 'error')) invocation.exitCode = 1;
   if (options.format !== 'table' || options.columns !== undefined) {
-    await invocation.rows(options, columns, findings);
+    await invocation.rows(options, findingColumns, findings);
     return;
   }
   invocation.say(findings.length === 0 ? 'Everything is as it should be.\n' : findings.map((finding) => paragraph(finding)).join('\n'));

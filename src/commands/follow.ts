@@ -2,7 +2,7 @@
 import type { Client } from '../client/client.ts';
 import type { OperationView } from '../contract/schemas.ts';
 import { type ErrorCode, fault, isErrorCode } from '../core/errors.ts';
-import type { Fault } from '../base/fault.ts';
+import { type Fault, messageOf } from '../base/fault.ts';
 import type { Invocation } from './invocation.ts';
 import { hasEnded, makeProgress } from './progress.ts';
 
@@ -76,7 +76,7 @@ export function tellFailures(invocation: Invocation, options: Parameters<Invocat
   if (first === undefined) return;
   const { id, kind, subject } = first.operation;
   const others = left.length === 1 ? '' : ` (and ${left.length - 1} more: "myserver operation list")`;
-  const error = invocation.context.signal.aborted ? 'stopped watching' : messageOfLeft(first.error);
+  const error = invocation.context.signal.aborted ? 'stopped watching' : messageOf(first.error);
   invocation.fail(
     fault(
       invocation.context.signal.aborted ? 'cancelled' : 'control-unreachable',
@@ -84,8 +84,4 @@ export function tellFailures(invocation: Invocation, options: Parameters<Invocat
     ),
     options,
   );
-}
-
-function messageOfLeft(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 /** How a command is declared: name, summary, examples, and the options that all of them share. */
 import { type Command, Option } from 'commander';
 import type { CommonOptions, Invocation } from './invocation.ts';
-import { formats } from './format.ts';
+import { type Column, formats } from './format.ts';
 
 /** Registers one command with its subcommands below the program. */
 export type Register = (program: Command, invocation: Invocation) => void;
@@ -61,7 +61,8 @@ export function addCommonOptions(command: Command, invocation: Invocation, isHid
     command.addOption(option.helpGroup('Connection:').hideHelp(isHidden));
 }
 
-export function addColumnOptions(command: Command, names: readonly string[]): Command {
+export function addColumnOptions<Row>(command: Command, columns: readonly Column<Row>[]): Command {
+  const names = columns.map(({ name }) => name);
   return command
     .option('-c, --columns <names>', `which columns, such as ${names.slice(0, 2).join(',')}; there are ${names.join(', ')}`)
     .option('--no-header', 'leave the first line out');

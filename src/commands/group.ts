@@ -34,10 +34,7 @@ function registerGroupList(group: Command, invocation: Invocation): void {
     summary: 'groups and their members; * leads',
     examples: ['myserver group list'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  );
+  addColumnOptions(command, columns);
   perform<RowOptions>(command, async (_args, options) => {
     const { groups } = await invocation.client(options).call('listGroups', {}, { signal: invocation.context.signal });
     await invocation.rows(options, columns, groups);

@@ -39,10 +39,7 @@ function registerImageList(image: Command, invocation: Invocation): void {
     summary: 'systems and types, and what can be built here',
     examples: ['myserver image list', 'myserver image list -f json'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  );
+  addColumnOptions(command, columns);
   perform<RowOptions>(command, async (_args, options) => {
     const { images, buildable } = await invocation.client(options).call('listImages', {}, { signal: invocation.context.signal });
     const absent = buildable.filter((one) => !images.some((have) => have.system === one.system && have.type === one.type));

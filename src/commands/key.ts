@@ -50,10 +50,7 @@ function registerAdd(key: Command, invocation: Invocation): void {
 
 function registerKeyList(key: Command, invocation: Invocation): void {
   const command = leaf(key, invocation, { usage: 'list', aliases: ['ls'], summary: 'your keys', examples: ['myserver key list'] });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  ).option('--person <name>', 'whose (default: yours)');
+  addColumnOptions(command, columns).option('--person <name>', 'whose (default: yours)');
   perform<RowOptions & { readonly person?: string }>(command, async (_args, options) => {
     const client = invocation.client(options);
     const name = await personOf(invocation, client, options.person, '--person NAME');

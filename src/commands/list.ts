@@ -19,10 +19,7 @@ export const registerList: Register = (program, invocation) => {
     ],
     more: 'DISK is a size such as 5G; MEM is in MiB; SSH, WWW and USR are the public ports. In CSV, text that a\nspreadsheet would run as a formula (it begins with = + - @) has an apostrophe before it.',
   });
-  addColumnOptions(
-    command,
-    serverColumns.map((column) => column.name),
-  ).option('--owner <name>', "only this person's servers");
+  addColumnOptions(command, serverColumns).option('--owner <name>', "only this person's servers");
   perform<ListOptions>(command, async (_args, options) => {
     const input = { query: options.owner === undefined ? {} : { owner: options.owner } };
     const { servers } = await invocation.client(options).call('listServers', input, { signal: invocation.context.signal });

@@ -39,10 +39,7 @@ function registerOperationList(operation: Command, invocation: Invocation): void
     summary: 'your operations, newest first',
     examples: ['myserver operation list', 'myserver operation list --state running'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  )
+  addColumnOptions(command, columns)
     .option('--limit <n>', 'how many (default: 20)')
     .option('--state <state>', 'only those that are pending, running, done, failed or cancelled');
   perform<RowOptions & { readonly limit?: string; readonly state?: string }>(command, async (_args, options) => {

@@ -19,10 +19,7 @@ export const registerToken: Register = (program, invocation) => {
     summary: 'your sign-ins; * is the one in use',
     examples: ['myserver token list'],
   });
-  addColumnOptions(
-    list,
-    columns.map((column) => column.name),
-  );
+  addColumnOptions(list, columns);
   perform<RowOptions>(list, async (_args, options) => {
     const { tokens } = await invocation.client(options).call('listTokens', {}, { signal: invocation.context.signal });
     await invocation.rows(options, columns, tokens);

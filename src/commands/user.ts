@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { PersonView } from '../contract/schemas.ts';
+import { roles } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import { formatSize } from '../core/sizes.ts';
 import type { Column } from './format.ts';
@@ -37,7 +38,7 @@ function ofQuota(used: string | number, quota: string | number | null): string {
 }
 
 function roleOption(): Option {
-  return new Option('--role <role>', 'what the person may do in general').choices(['user', 'staff', 'administrator']);
+  return new Option('--role <role>', 'what the person may do in general').choices(roles);
 }
 
 type Role = PersonView['role'];
@@ -104,10 +105,7 @@ function registerUserList(user: Command, invocation: Invocation): void {
     summary: 'the people that you may see, with what they use of their quota',
     examples: ['myserver user list'],
   });
-  addColumnOptions(
-    command,
-    columns.map((column) => column.name),
-  );
+  addColumnOptions(command, columns);
   perform<RowOptions>(command, async (_args, options) => {
     const { people } = await invocation.client(options).call('listPeople', {}, { signal: invocation.context.signal });
     await invocation.rows(
