@@ -21,7 +21,7 @@ export interface Capacity {
   readonly diskBytes: number | undefined;
 }
 
-export interface TakeRequest {
+export interface TakeRequest extends Pick<ServerRecord, 'owner' | 'admin' | 'system' | 'type' | 'limits' | 'notes' | 'imageFingerprint'> {
   /** All of them or none. 1 or more. */
   readonly count: number;
   /** Undefined: the lowest free one. With a count of more than 1: the first free from here on upwards. */
@@ -30,15 +30,8 @@ export interface TakeRequest {
   readonly idRange: { readonly first: number; readonly last: number };
   /** IDs whose ports something else on the host holds: passed over, and refused when asked for by number. */
   readonly unusable: ReadonlySet<number>;
-  readonly owner: PersonName;
-  readonly admin: PersonName;
   /** Only with a count of 1. */
   readonly name: ServerName | undefined;
-  readonly system: string;
-  readonly type: string;
-  readonly limits: Limits;
-  readonly notes: string;
-  readonly imageFingerprint: string | undefined;
   /** The owner's, the default already put in. Undefined: unlimited. */
   readonly quota: Quota | undefined;
   readonly capacity: Capacity;
@@ -49,14 +42,7 @@ export interface TakeRequest {
   readonly origin: AuditOrigin;
 }
 
-export interface AdoptRequest {
-  readonly id: ServerId;
-  readonly generation: Generation;
-  readonly owner: PersonName;
-  readonly admin: PersonName;
-  readonly system: string;
-  readonly type: string;
-  readonly limits: Limits;
+export interface AdoptRequest extends Pick<ServerRecord, 'id' | 'generation' | 'owner' | 'admin' | 'system' | 'type' | 'limits'> {
   readonly wanted: 'running' | 'stopped';
   readonly origin: AuditOrigin;
 }

@@ -1,21 +1,14 @@
 /** Reads what a person asked for at a create: text to brands, sizes within reason, defaults put in. Pure. */
 import { fault } from '../../core/errors.ts';
-import { parsePersonName, parseServerName, parseSystemName, type PersonName, type ServerName } from '../../core/names.ts';
+import { parsePersonName, parseServerName, parseSystemName, type PersonName } from '../../core/names.ts';
 import { type Limits, limitBounds } from '../../core/server.ts';
 import { formatSize } from '../../core/sizes.ts';
 import { parsePublicKeys, publicKeyLine } from '../../core/ssh-key.ts';
+import type { TakeRequest } from '../../store/servers.ts';
 import type { CreateRequest } from '../control.ts';
 import type { ServerSettings } from './settings.ts';
 
-export interface CreateOrder {
-  readonly count: number;
-  readonly owner: PersonName;
-  readonly admin: PersonName;
-  readonly name: ServerName | undefined;
-  readonly system: string;
-  readonly type: string;
-  readonly limits: Limits;
-  readonly notes: string;
+export interface CreateOrder extends Pick<TakeRequest, 'count' | 'owner' | 'admin' | 'name' | 'system' | 'type' | 'limits' | 'notes'> {
   /** OpenSSH lines. */
   readonly keys: readonly string[];
   readonly startsAtOnce: boolean;
