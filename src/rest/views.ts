@@ -1,11 +1,10 @@
 /** From control's types to the wire's: the one place where that happens. */
-import { createHash } from 'node:crypto';
 import type { EventView } from '../contract/events.ts';
 import type * as wire from '../contract/schemas.ts';
 import type { PublicPort } from '../core/plan.ts';
-import { fingerprintOf } from '../core/ssh-key.ts';
 import { statusOf } from '../core/server.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
+import { keyFingerprint } from '../control/key-fingerprint.ts';
 import type { ShownGrant } from '../control/people/grants.ts';
 import type { ShownGroup } from '../control/people/groups.ts';
 import type { ShownPerson } from '../control/people/persons.ts';
@@ -48,7 +47,7 @@ export function makeViews(facts: () => InstallationFacts) {
         server: server(shown),
         waysIn: plan.portsOf(record.id).map((port) => wayIn(port, record, publicHost)),
         hostKey: hostKey ?? null,
-        hostKeyFingerprint: hostKey === undefined ? null : fingerprintOf(hostKey.split(' ')[1] ?? '', sha256),
+        hostKeyFingerprint: hostKey === undefined ? null : keyFingerprint(hostKey.split(' ')[1] ?? ''),
         gatewayKey: record.gatewayKey,
         usage: usage === undefined ? null : { ...usage, diskBytes: usage.diskBytes ?? null },
       };
@@ -190,8 +189,4 @@ function time(ms: number): string {
 
 function timeOrNull(ms: number | undefined): string | null {
   return ms === undefined ? null : time(ms);
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest();
 }

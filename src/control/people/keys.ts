@@ -1,12 +1,12 @@
 /** People's SSH public keys. */
-import { createHash } from 'node:crypto';
 import { mayInHouse } from '../../core/access.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import { shorten } from '../../core/ids.ts';
 import { parsePersonName, type PersonName } from '../../core/names.ts';
-import { fingerprintOf, parsePublicKeys, publicKeyLine } from '../../core/ssh-key.ts';
+import { parsePublicKeys, publicKeyLine } from '../../core/ssh-key.ts';
 import type { PersonKey } from '../../store/people.ts';
 import { type Caller, personOf } from '../caller.ts';
+import { keyFingerprint } from '../key-fingerprint.ts';
 import { perform } from './deed.ts';
 import type { PeopleParts } from './parts.ts';
 
@@ -24,10 +24,6 @@ export interface KeyVerbs {
 
 /** Each of them goes into every server of the person: a few hundred bytes at each create. */
 const mostKeys = 100;
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return createHash('sha256').update(bytes).digest();
-}
 
 export function makeKeyVerbs({ store, pushKeys }: PeopleParts): KeyVerbs {
   function requireOwn(caller: Caller, person: PersonName): void {
@@ -47,7 +43,7 @@ export function makeKeyVerbs({ store, pushKeys }: PeopleParts): KeyVerbs {
     async add(caller, personText, text, servers = []) {
       const person = parsePersonName(personText);
       const { keys } = parsePublicKeys(text);
-      const given = keys.map((key) => ({ ...key, person, fingerprint: fingerprintOf(key.blob, sha256) }));
+      const given = keys.map((key) => ({ ...key, person, fingerprint: keyFingerprint(key.blob) }));
       const detail = `of ${person}: ${given.map(({ fingerprint }) => fingerprint).join(' ')}`.slice(0, 500);
       const held = await perform(store, caller, { deed: 'key-add', detail }, async ({ personKeys }) => {
         requireOwn(caller, person);
