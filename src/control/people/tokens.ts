@@ -2,7 +2,7 @@
 import { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
 import type { Token } from '../../store/records.ts';
-import { type Caller, requirePerson } from '../caller.ts';
+import { type Caller, isAdministrator, personOf, requirePerson } from '../caller.ts';
 import { perform } from './deed.ts';
 import type { PeopleParts } from './parts.ts';
 import type { Approach } from './password-proof.ts';
@@ -66,9 +66,8 @@ export function makeTokenVerbs({ store, clock, random, config }: PeopleParts, si
       const missing = fault('no-such-token', 'you have no such token; "myserver token list" shows yours');
       await perform(store, caller, { deed: 'token-revoke', detail: `token ${id.slice(0, 40)}` }, async ({ tokens }) => {
         const token = await tokens.get(id);
-        const isOwn = caller.actor.kind === 'person' && token?.person === caller.actor.name;
-        const isForOthers = caller.actor.kind === 'root' || (caller.actor.role === 'administrator' && !caller.actor.disabled);
-        if (token === undefined || token.revoked || !(isOwn || isForOthers)) throw missing;
+        const isOwn = token !== undefined && token.person === personOf(caller);
+        if (token === undefined || token.revoked || !(isOwn || isAdministrator(caller.actor))) throw missing;
         await tokens.revoke(id);
       });
     },
