@@ -65,7 +65,7 @@ export interface Comparison {
   readonly strangers: readonly Stranger[];
   /**
    * The store and the engine belong to different installations: the engine holds instances that carry another installation's mark and none that carries
-   * ours although the store should have some or has none at all. Then nothing may be changed: an empty or foreign store must never erase anybody.
+   * ours. Then nothing may be changed: an empty or foreign store must never erase anybody.
    */
   readonly isMismatch: boolean;
 }

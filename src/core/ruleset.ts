@@ -1,5 +1,5 @@
 /**
- * The host's packet rules as text for nft: forwards (NAT) and the isolation of DESIGN.md. The whole wanted state goes in, one transaction comes out.
+ * The host's packet rules as text for nft: forwards (NAT) and the isolation of servers from host, neighbours and wire. The whole wanted state goes in, one transaction comes out.
  *
  * Two decisions that a reader would question:
  * - No chain has the policy drop. A drop is final in every table, so that policy would cut what Docker, libvirt or a VPN forward on this host. Instead

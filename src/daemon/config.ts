@@ -80,7 +80,7 @@ export interface Config {
   readonly tokens: { readonly lifetimeMs: number; readonly longestMs: number };
 }
 
-/** Throws `bad-configuration`, `bad-plan`, `bad-size`, `bad-name`, each naming the file. */
+/** Throws `bad-configuration`, naming the file. */
 export async function loadConfig(path: string): Promise<Config> {
   const content = await readFile(path, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '{}';
@@ -93,7 +93,7 @@ export async function loadConfig(path: string): Promise<Config> {
   }
 }
 
-/** The configuration that a JSON value states, defaults put in. */
+/** The configuration that a JSON value states, defaults put in. Throws `bad-configuration`, `bad-plan`, `bad-size`, `bad-name`. */
 export function readConfig(value: unknown): Config {
   const [first] = Value.Errors(ConfigSchema, value);
   if (first !== undefined)

@@ -5,8 +5,7 @@ import { runServices } from './lifecycle.ts';
 import { makeLog } from './log.ts';
 import { makeServices } from './services.ts';
 
-/** Takes no arguments: everything is said in the configuration. */
-export async function main(_args: readonly string[] = []): Promise<void> {
+export async function main(): Promise<void> {
   const log = makeLog('myserver-control');
   process.umask(0o077);
   try {

@@ -1,5 +1,5 @@
 /**
- * The engine that is Incus 6.0, over its unix socket (facts and traps measured in the design's ENGINE.md). An instance states everything itself, an
+ * The engine that is Incus 6.0, over its unix socket. An instance states everything itself, an
  * isolated uid range always and privileges never; Incus keeps the truth of what there is, nothing is remembered here.
  */
 import { statfs } from 'node:fs/promises';

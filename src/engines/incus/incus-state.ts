@@ -1,6 +1,7 @@
 /** What an instance uses now, of `GET /1.0/instances/NAME/state`. */
 import type { Usage } from '../engine.ts';
 import type { IncusClient } from './incus-client.ts';
+import { pathOf } from './incus-lookup.ts';
 
 export interface IncusState {
   readonly status: string;
@@ -14,8 +15,7 @@ export interface IncusState {
 }
 
 export async function stateNow(client: IncusClient, name: string, signal?: AbortSignal): Promise<IncusState> {
-  const path = `/1.0/instances/${encodeURIComponent(name)}/state`;
-  return await client.ask<IncusState>({ method: 'GET', path, deed: `look at the state of ${name}`, signal });
+  return await client.ask<IncusState>({ method: 'GET', path: pathOf(name, '/state'), deed: `look at the state of ${name}`, signal });
 }
 
 /** The disk's bytes are those that it shares with no other: the image's are not among them while the image is there. */
