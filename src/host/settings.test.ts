@@ -10,7 +10,7 @@ import { blockRanges, settingsText, type SettingFound } from './settings.ts';
 const netns = `ms-settings-${process.pid}`;
 const enter = ['nsenter', `--net=/run/netns/${netns}`, '--'];
 const wanted =
-  "{ plan: { config: { ids: { first: 0, last: 9 }, blocks: [{ base: 2000, stride: 1, offset: 0 }] } }, bridge: 'br0', ownPorts: [9440] }";
+  "{ plan: { ids: { first: 0, last: 9 }, config: { ids: { first: 0, last: 9 }, blocks: [{ base: 2000, stride: 1, offset: 0 }] } }, bridge: 'br0', ownPorts: [9440] }";
 
 suite('settings', () => {
   before(async () => {

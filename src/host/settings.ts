@@ -3,10 +3,10 @@
  * limits are kept, and reserved ports are added to theirs, never put in their place.
  */
 import { readFile } from 'node:fs/promises';
-import type { Plan } from '../core/plan.ts';
+import { type Plan, portRange } from '../core/plan.ts';
 import { kernelLimits, readSetting, writeSetting } from './kernel-limits.ts';
 import { writeWhole } from './packages.ts';
-import { formatPortRanges, includesPorts, parsePortRanges, type PortRange } from './port-ranges.ts';
+import { formatPortRanges, includesPorts, parsePortRanges, type PortRange } from '../core/port-ranges.ts';
 import type { HostStep } from './step.ts';
 
 export const settingsFile = '/etc/sysctl.d/60-myserver.conf';
@@ -39,11 +39,10 @@ function fixedSettings(bridge: string): readonly (readonly [key: string, value: 
   ];
 }
 
-export function blockRanges({ config }: Plan, ownPorts: readonly number[]): readonly PortRange[] {
-  const { first, last } = config.ids;
-  const blocks = config.blocks.map(({ base, stride, offset }): PortRange => {
-    const portOf = (id: number) => Math.min(base + stride * id + offset, 65_535);
-    return [portOf(first), portOf(last)];
+export function blockRanges(plan: Plan, ownPorts: readonly number[]): readonly PortRange[] {
+  const blocks = plan.config.blocks.map((block): PortRange => {
+    const { first, last } = portRange(plan, block);
+    return [first, last];
   });
   return [...blocks, ...ownPorts.map((port): PortRange => [port, port])];
 }

@@ -6,7 +6,7 @@ import { basename } from 'node:path';
 import { suite, test } from 'node:test';
 import { heldIds } from '../core/plan-check.ts';
 import { parsePlan } from '../core/plan.ts';
-import { parseReservedPorts, parseSocketTable, readHostPorts, readListeners } from './host-ports.ts';
+import { parseSocketTable, readHostPorts, readListeners } from './host-ports.ts';
 
 suite('parseSocketTable', () => {
   const head = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
@@ -68,13 +68,5 @@ suite('readHostPorts', () => {
     const { ephemeralRange, routes } = await readHostPorts();
     assert.ok(ephemeralRange[0] > 0 && ephemeralRange[1] > ephemeralRange[0]);
     for (const { network } of routes) assert.match(network, /^[\d.]+\/\d+$/u);
-  });
-
-  test('parseReservedPorts reads ranges and single ports', () => {
-    assert.deepEqual(parseReservedPorts('58000-58999,60001\n'), [
-      [58_000, 58_999],
-      [60_001, 60_001],
-    ]);
-    assert.deepEqual(parseReservedPorts('\n'), []);
   });
 });

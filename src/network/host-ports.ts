@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { ipv4Text } from '../core/ipv4.ts';
 import type { Listener, PlanFacts } from '../core/plan-check.ts';
 import type { Protocol } from '../core/plan-config.ts';
+import { parsePortRanges } from '../core/port-ranges.ts';
 
 const runFile = promisify(execFile);
 
@@ -27,19 +28,7 @@ export async function readHostPorts({ proc = '/proc', enter = [] }: HostPortsOpt
     readRoutes(enter),
   ]);
   const [from = 32_768, to = 60_999] = range.trim().split(/\s+/u).map(Number);
-  return { listeners, ephemeralRange: [from, to], reservedRanges: parseReservedPorts(reserved), routes };
-}
-
-/** `58000-58999,60001` of net.ipv4.ip_local_reserved_ports. */
-export function parseReservedPorts(text: string): readonly (readonly [number, number])[] {
-  return text
-    .trim()
-    .split(',')
-    .filter((part) => part !== '')
-    .map((part) => {
-      const [first = 0, last = first] = part.split('-').map(Number);
-      return [first, last] as const;
-    });
+  return { listeners, ephemeralRange: [from, to], reservedRanges: parsePortRanges(reserved), routes };
 }
 
 interface SocketLine extends Listener {

@@ -7,6 +7,7 @@ import { messageOf } from '../../base/fault.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import type { Generation } from '../../core/ids.ts';
 import { nextStep } from '../../core/reconcile.ts';
+import type { SeenState } from '../../core/server.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
 import type { Json, Operation } from '../../store/records.ts';
 import type { ServerRecord } from '../../store/servers.ts';
@@ -59,7 +60,7 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
   if (record.wanted !== 'creating') return;
   const name = instanceNameOf(record.id, record.generation);
   const params = readParams(context.operation.params);
-  const { seen } = await patiently(context, async () => await world.refreshOne(record, signal));
+  const seen = await patiently(context, async () => await knownState(parts, record, signal));
   if (nextStep('creating', seen).kind === 'create') {
     // The lease stands, so its ports can be opened while the image is unpacked.
     const opened = rules.settle();
@@ -85,6 +86,13 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
   });
   await world.refreshOne(record);
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
+}
+
+/** A state that the engine is still making up its mind about is waited for, as an engine that is away is. */
+async function knownState({ world }: ServerParts, record: ServerRecord, signal: AbortSignal): Promise<SeenState> {
+  const { seen } = await world.refreshOne(record, signal);
+  if (seen === 'unknown') throw fault('engine-unavailable', `the engine does not yet say what state server ${record.id} is in`);
+  return seen;
 }
 
 async function readPasswordHash({ store }: ServerParts, generation: Generation): Promise<Secret | undefined> {
