@@ -16,6 +16,7 @@ suite('readConfig', () => {
   test('readConfig reads sizes as people write them', () => {
     assert.equal(readConfig({ defaults: { memory: '1G' } }).defaults.limits.memoryBytes, 2 ** 30);
     assert.throws(() => readConfig({ defaults: { memory: 'a lot' } }), { code: 'bad-size' });
+    assert.throws(() => readConfig({ defaults: { cpus: 0 } }), { code: 'bad-size' });
   });
 
   test('readConfig refuses misspelt and ill-typed fields and names them', () => {

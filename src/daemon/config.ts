@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { messageOf } from '../base/fault.ts';
+import { checkLimits } from '../control/servers/request.ts';
 import { fault } from '../core/errors.ts';
 import { parseSystemName } from '../core/names.ts';
 import { parsePlan, type Plan } from '../core/plan.ts';
@@ -140,11 +141,11 @@ function readDefaults({ system, type, memory, cpus, disk }: NonNullable<Written[
   return {
     system: parseSystemName(system ?? 'debian12'),
     type: parseSystemName(type ?? 'minimal'),
-    limits: {
+    limits: checkLimits({
       memoryBytes: memory === undefined ? defaultLimits.memoryBytes : parseSize(memory, 'defaults.memory'),
       cpus: cpus ?? defaultLimits.cpus,
       diskBytes: disk === undefined ? defaultLimits.diskBytes : parseSize(disk, 'defaults.disk'),
-    },
+    }),
   };
 }
 

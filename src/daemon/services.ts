@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../base/fault.ts';
 import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
@@ -12,10 +13,12 @@ import { makePeopleControl } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
+import { settingsWanted } from '../host/bring-up.ts';
 import { createImageBuilder } from '../host/image/build.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
 import { systemsWithSources } from '../host/image/sources.ts';
 import { hashPassword } from '../host/password-hash.ts';
+import { settleSettings } from '../host/settings.ts';
 import { answersSsh } from '../host/ssh-banner.ts';
 import { readListeners } from '../network/host-ports.ts';
 import { makeNftFirewall } from '../network/nft/nft-firewall.ts';
@@ -24,6 +27,7 @@ import { openStore } from '../store/open.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Config } from './config.ts';
 import { hostDoctorFor } from './host-doctor.ts';
+import { hostWantedOf } from './host-wanted.ts';
 import { guessPublicHost } from './public-host.ts';
 import { readVersion } from './version.ts';
 
@@ -86,7 +90,22 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     },
   });
   const resources = undo.move();
-  return { inOrder: [control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+  return { inOrder: [kernelSettings(config, log), control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+}
+
+/** A bridge that was made anew, or another program, may have undone what `up` set; a kernel that refuses is told of, and is no reason not to run. */
+function kernelSettings(config: Config, log: Log): Service {
+  return {
+    name: 'kernel settings',
+    async start() {
+      const changed = await settleSettings(settingsWanted(hostWantedOf(config))).catch((error: unknown) => {
+        log.warn({ error: messageOf(error) }, 'the kernel settings could not be looked at; "myserver doctor" tells more');
+        return [];
+      });
+      if (changed.length > 0) log.info({ changed }, 'kernel settings were set again');
+    },
+    stop: () => Promise.resolve(),
+  };
 }
 
 function rulesetFor({ plan, firewall, engine }: Config, servers: readonly ServerRecord[]): Ruleset {
