@@ -4,6 +4,7 @@
  */
 import { messageOf } from '../base/fault.ts';
 import type { Service } from '../base/service.ts';
+import type { SeenState } from '../core/server.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Lanes } from './lanes.ts';
 import type { ServerParts } from './servers/settings.ts';
@@ -21,16 +22,17 @@ export interface Reconciler extends Service {
 }
 
 export function makeReconciler(parts: ServerParts, lanes: Lanes): Reconciler {
-  const { store, engine, world, rules, events, log } = parts;
+  const { store, engine, world, rules, log } = parts;
   const ending = new AbortController();
   const { signal } = ending;
   const settling = makeSettling(parts, lanes, signal);
   const stoppedInside = makeStoppedInside(parts, settling, signal);
+  const followers = { settling, stoppedInside, signal };
   let timer: NodeJS.Timeout | undefined;
   let underWay: Promise<void> | undefined;
 
   async function everything(): Promise<void> {
-    const wasAway = world.trouble() !== undefined;
+    const wasSeen = new Map((await store.servers.list()).map(({ generation }) => [generation, world.seenOf(generation)]));
     const comparison = await world.refresh(signal);
     if (comparison.isMismatch) {
       log.error(
@@ -40,10 +42,7 @@ export function makeReconciler(parts: ServerParts, lanes: Lanes): Reconciler {
       return await rules.closeWhereNone();
     }
     await rules.check();
-    for (const record of await store.servers.list()) {
-      if (wasAway) events.emit({ kind: 'server', id: record.id, generation: record.generation });
-      if (!stoppedInside.isWaitingFor(record.generation)) await settling.settle(record);
-    }
+    for (const record of await store.servers.list()) await follow(parts, record, wasSeen.get(record.generation), followers);
   }
 
   function schedule(afterMs: number): void {
@@ -71,7 +70,7 @@ export function makeReconciler(parts: ServerParts, lanes: Lanes): Reconciler {
     if (name === undefined) return await pass();
     const generation = world.generationOf(name);
     const record = generation === undefined ? undefined : await store.servers.byGeneration(generation);
-    if (record !== undefined) await look(parts, record, { settling, stoppedInside, signal });
+    if (record !== undefined) await look(parts, record, followers);
   }
 
   return {
@@ -99,13 +98,25 @@ interface Followers {
 }
 
 /** One server changed at the engine. */
-async function look({ world, events }: ServerParts, record: ServerRecord, { settling, stoppedInside, signal }: Followers): Promise<void> {
-  const { seen, isChanged } = await world.refreshOne(record, signal);
-  if (isChanged) events.emit({ kind: 'server', id: record.id, generation: record.generation });
+async function look(parts: ServerParts, record: ServerRecord, followers: Followers): Promise<void> {
+  const wasSeen = parts.world.seenOf(record.generation);
+  await parts.world.refreshOne(record, followers.signal);
+  await follow(parts, record, wasSeen, followers);
+}
+
+/** Acts on what the world now says of a server that looked otherwise before; `wasSeen` is undefined for one never looked at. */
+async function follow(
+  { world, events }: ServerParts,
+  record: ServerRecord,
+  wasSeen: SeenState | undefined,
+  { settling, stoppedInside }: Followers,
+): Promise<void> {
+  const seen = world.seenOf(record.generation);
+  if (seen !== wasSeen) events.emit({ kind: 'server', id: record.id, generation: record.generation });
   if (record.wanted === 'running' && seen === 'stopped') {
-    if (!(await settling.isBusy(record))) stoppedInside.notice(record);
-    return;
-  }
-  stoppedInside.forget(record.generation);
-  if (seen !== 'unknown') await settling.settle(record);
+    if (stoppedInside.isWaitingFor(record.generation)) return;
+    // Only what this process saw running has stopped before its eyes; of the rest nobody knows more than the store.
+    if (wasSeen === 'running' && !(await settling.isBusy(record))) return stoppedInside.notice(record);
+  } else stoppedInside.forget(record.generation);
+  await settling.settle(record);
 }

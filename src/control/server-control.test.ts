@@ -346,6 +346,18 @@ suite('reconciler', () => {
     assert.equal(instances(room)[0]?.state, 'stopped');
   });
 
+  test('a server that shuts itself down is believed although the event of it was missed', async () => {
+    await using room = await makeControlRoom();
+    const ada = await room.as('ada');
+    const id = await makeOne(room, ada);
+    const [instance] = instances(room);
+    assert.ok(instance !== undefined);
+    instance.state = 'stopped';
+    room.engine.world.tell(undefined);
+    await eventually('it counts as stopped', async () => (await room.control.servers.get(ada, id)).record.wanted === 'stopped');
+    assert.equal(instances(room)[0]?.state, 'stopped');
+  });
+
   test('an empty store beside another installation’s servers changes nothing until somebody adopts or discards them', async () => {
     await using room = await makeControlRoom();
     const generation = parseGeneration('0a1b2c3d-0000-4000-8000-000000000000');
