@@ -67,7 +67,7 @@ export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined):
       'The first administrator',
       `  name      ${person.name}`,
       `  password  ${person.password}`,
-      '  It is shown this once, and must be changed: myserver login',
+      `  It is shown this once, and must be changed: myserver password --user ${person.name}`,
       '',
     );
   }
