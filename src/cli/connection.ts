@@ -80,6 +80,7 @@ async function passwordClient(options: ConnectOptions & { readonly url: string }
   // Nobody should type a password for an address at which nobody answers.
   if (options.neverAsk !== true) await client.call('health');
   const password = await secretFrom(terminal, options, `password of ${user} at ${url}`);
+  options.passwordGiven?.(password);
   const authorization = `Basic ${Buffer.from(`${user}:${password.reveal()}`, 'utf8').toString('base64')}`;
   return clientWith({ baseUrl: url, fetch: await fetchFor(options), authorization: () => authorization });
 }

@@ -54,6 +54,15 @@ suite('ways to control', { concurrency: 2 }, () => {
     assert.equal((JSON.parse(error) as { error: { code: string } }).error.code, 'not-signed-in');
   });
 
+  test('who signs in with the password to change is not asked for it again', async () => {
+    await using home = await makeHome();
+    const control = oneServer();
+    await using served = await serveControl(control);
+    const { code, error } = await home.run(['password', '--url', served.url, '--password-stdin'], { input: 'right horse\nnew horse\n' });
+    assert.deepEqual({ code, error }, { code: 0, error: '' });
+    assert.deepEqual(control.calls.at(-1)?.input, { params: { name: 'jbond007' }, body: { current: 'right horse', next: 'new horse' } });
+  });
+
   test('a wrong password ends with 3, once, however many servers were named', async () => {
     await using home = await makeHome();
     await using served = await serveControl(oneServer());

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { fault } from '../core/errors.ts';
 
-/** The answer, without its line end; nothing typed is echoed when `isSecret`. Throws `cancelled` at ^C or ^D. */
+/** The answer, without its line end; nothing typed is echoed when `isSecret`. Throws `cancelled` at ^C or ^D, and when the process is to end. */
 export function prompt(question: string, isSecret: boolean): Promise<string> {
   const { stdin, stderr } = process;
   // Without a terminal there is nobody to ask, and waiting for an answer would hang whatever runs us.
@@ -14,8 +14,11 @@ export function prompt(question: string, isSecret: boolean): Promise<string> {
   if (isSecret) stderr.write(question);
   return new Promise((resolve, reject) => {
     let answer: string | undefined;
-    lines.on('SIGINT', () => lines.close());
+    const end = () => lines.close();
+    lines.on('SIGINT', end);
+    process.once('SIGTERM', end).once('SIGHUP', end);
     lines.on('close', () => {
+      process.off('SIGTERM', end).off('SIGHUP', end);
       if (isSecret || answer === undefined) stderr.write('\n');
       if (answer === undefined) reject(fault('cancelled', 'nothing was done: the question was not answered'));
       else resolve(answer);

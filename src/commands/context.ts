@@ -35,6 +35,8 @@ export interface ConnectOptions {
   readonly passwordStdin?: boolean;
   /** Completion: rather fail than ask. */
   readonly neverAsk?: boolean;
+  /** Told the password that was given to sign in with, if one was needed, so that nobody is asked for it twice. */
+  readonly passwordGiven?: (password: Secret) => void;
 }
 
 /** A sign-in that is kept until it expires. */

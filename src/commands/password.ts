@@ -1,3 +1,4 @@
+import type { Secret } from '../base/secret.ts';
 import { fault } from '../core/errors.ts';
 import { parseServerId } from '../core/ids.ts';
 import { leaf, optional, perform, type Register } from './grammar.ts';
@@ -40,7 +41,8 @@ async function renew(invocation: Invocation, options: PasswordOptions, text: str
 async function changeOwn(invocation: Invocation, options: PasswordOptions): Promise<void> {
   if (options.inside !== undefined)
     throw fault('bad-request', '--inside needs the ID of a server, as in "myserver password 123 --inside guest"');
-  const client = invocation.client(options);
+  let given: Secret | undefined;
+  const client = invocation.client({ ...options, passwordGiven: (password) => (given = password) });
   const { signal } = invocation.context;
   const { name } = await client.call('me', {}, { signal });
   if (name === null)
@@ -48,7 +50,7 @@ async function changeOwn(invocation: Invocation, options: PasswordOptions): Prom
       'bad-request',
       'root has no password here; for a person use "myserver user set NAME --new-password", for a server "myserver password ID"',
     );
-  const current = await invocation.secret(options, `current password of ${name}`);
+  const current = given ?? (await invocation.secret(options, `current password of ${name}`));
   const next = await invocation.secret(options, `new password of ${name}`);
   if (options.passwordStdin !== true && (await invocation.secret(options, 'the new password again')).reveal() !== next.reveal())
     throw fault('bad-request', 'the two new passwords are not the same, so nothing was changed: try again');

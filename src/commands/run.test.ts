@@ -141,6 +141,7 @@ suite('errors', () => {
     ['lsit', 2, /there is no command "lsit"; did you mean "myserver list"\?/u],
     ['frobnicate', 2, /there is no command "frobnicate"; see "myserver --help"/u],
     ['create 5 --bogus', 2, /unknown option '--bogus'; see "myserver create --help"/u],
+    ['share add 123 --person mm', 2, /unknown option '--person'; see "myserver share add --help"/u],
     ['list --formt json', 2, /unknown option '--formt' \(did you mean --format\?\)/u],
     ['list -f xml', 2, /'xml' is invalid.*table, json, csv, yaml/u],
     ['key ad', 2, /unknown command 'ad' \(did you mean add\?\)/u],
@@ -365,6 +366,14 @@ suite('deeds', () => {
     assert.deepEqual(argv.slice(0, 5), ['ssh', '-p', '2123', '-l', '-oProxyCommand=x']);
     assert.deepEqual(argv.slice(argv.indexOf('--')), ['--', 'host.example.org', 'ls', '-f', 'json']);
     assert.match(files.get('known_hosts') ?? '', /^server-123 ssh-ed25519 \S+\n$/u);
+  });
+
+  test('ssh -t asks for a terminal, before everything that goes to the server', async () => {
+    const { executed } = await typed(['ssh', '-t', '123', 'top', '-t'], { control: twoServers() });
+    const [argv = []] = executed;
+    assert.deepEqual([argv.indexOf('-t') < argv.indexOf('--'), argv.slice(-2)], [true, ['top', '-t']]);
+    const [without = []] = (await typed(['ssh', '123', 'top'], { control: twoServers() })).executed;
+    assert.ok(!without.includes('-t'));
   });
 
   test("password without an ID changes one's own, and refuses two that differ", async () => {

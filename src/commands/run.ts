@@ -50,6 +50,7 @@ export async function runCommand(argv: readonly string[], context: Context): Pro
   const invocation = new Invocation(context);
   const word = commandWord(argv);
   const entry = commandEntries.find(({ names }) => names.includes(word ?? ''));
+  let help = 'myserver --help';
   try {
     if (entry === undefined) await runWithoutCommand(argv, word, invocation);
     else {
@@ -57,12 +58,13 @@ export async function runCommand(argv: readonly string[], context: Context): Pro
       (await entry.load())(program, invocation);
       if (program.commands.length === 0)
         throw fault('cannot-here', `"${entry.names[0] ?? ''}" works only with the program myserver on a machine of one's own`);
+      help = `${meantCommand(program, argv)} --help`;
       await program.parseAsync([...argv], { from: 'user' });
     }
   } catch (error) {
     // Help that was asked for ends the parse with an error, too.
     if (error instanceof CommanderError && error.code.startsWith('commander.help')) return invocation.exitCode;
-    const failure = failureOf(error, `myserver ${entry?.names[0] ?? ''} --help`.replace('  ', ' '), context.signal);
+    const failure = failureOf(error, help, context.signal);
     context.terminal.writeError(failureText(failure, saysJson(argv)));
     return exitCodeOf(failure);
   }
@@ -122,6 +124,19 @@ function commandWord(argv: readonly string[]): string | undefined {
     else if (!word.startsWith('-')) return word;
   }
   return undefined;
+}
+
+/** `myserver share add`, for its help: the words of `argv` that lead down to a command, as it is called first. */
+function meantCommand(program: Command, argv: readonly string[]): string {
+  let path = program.name();
+  let command = program;
+  for (const word of argv) {
+    const below = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (below === undefined) continue;
+    command = below;
+    path += ` ${below.name()}`;
+  }
+  return path;
 }
 
 /** For errors of a command line that could not be parsed. */

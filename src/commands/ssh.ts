@@ -9,6 +9,7 @@ import { publicPort } from './server-columns.ts';
 interface SshOptions extends CommonOptions {
   readonly inside?: string;
   readonly print?: boolean;
+  readonly tty?: boolean;
 }
 
 export const registerSsh: Register = (program, invocation) => {
@@ -19,7 +20,7 @@ export const registerSsh: Register = (program, invocation) => {
     examples: [
       'myserver ssh 123',
       'myserver ssh 123 uptime',
-      'myserver ssh 123 sudo apt install -y git',
+      'myserver ssh -t 123 sudo apt install -y git    # sudo asks for a password, which needs a terminal',
       'myserver ssh --inside guest 123    # as another user inside',
     ],
     more:
@@ -27,6 +28,7 @@ export const registerSsh: Register = (program, invocation) => {
       "What follows the ID goes to the server as it is; options of myserver come before the ID. The exit code is ssh's.",
   })
     .passThroughOptions()
+    .option('-t, --tty', 'a terminal for the command too, as ssh -t')
     .option('--inside <user>', "a user inside the server (default: the server's admin)")
     .option('--print', 'print the command for ssh, and do not run it');
   perform<SshOptions>(command, async (args, options) => {
@@ -40,7 +42,7 @@ export const registerSsh: Register = (program, invocation) => {
       await invocation.result(options, { argv: plainArgv(way) }, `${plainArgv(way).map(shellWord).join(' ')}\n`);
       return;
     }
-    invocation.exitCode = await enter(invocation, detail, way, listed(args[1]));
+    invocation.exitCode = await enter(invocation, detail, { ...way, wantsTerminal: options.tty === true }, listed(args[1]));
   });
 };
 
@@ -61,7 +63,12 @@ function wayInto({ server }: ServerDetail, host: string, inside: string | undefi
 }
 
 /** With the host's key in a file of its own, under a name of its own: other servers at other ports of the same host do not get in its way. */
-async function enter(invocation: Invocation, { server, hostKey }: ServerDetail, way: Way, words: readonly string[]): Promise<number> {
+async function enter(
+  invocation: Invocation,
+  { server, hostKey }: ServerDetail,
+  way: Way & { readonly wantsTerminal: boolean },
+  words: readonly string[],
+): Promise<number> {
   const machine = invocation.machine('ssh');
   const key = /^([a-z\d@.-]+) ([A-Za-z\d+/=]+)(?: |$)/u.exec(hostKey ?? '');
   const alias = `server-${server.id}`;
@@ -77,7 +84,7 @@ async function enter(invocation: Invocation, { server, hostKey }: ServerDetail, 
           'CheckHostIP=no',
           'UpdateHostKeys=no',
         ];
-  const options = trust.flatMap((option) => ['-o', option]);
+  const options = [...(way.wantsTerminal ? ['-t'] : []), ...trust.flatMap((option) => ['-o', option])];
   // `--` and -l: neither a host nor a user that begins with "-" can become an option (-oProxyCommand=...).
   // Awaited here: the file must outlive ssh.
   return await machine.execute(['ssh', '-p', String(way.port), '-l', way.user, ...options, '--', way.host, ...words]);

@@ -20,7 +20,7 @@ Getting in
   key add FILE                 your SSH public key, put into the servers you create; key list, key remove
 
 Working together
-  share add ID WHO RIGHT       let a person or group see, enter or manage a server; share list, share remove
+  share add ID WHO RIGHT       RIGHT is list, read, write (enters it), control or all; share list, share remove
   group add|list|remove        classes and courses; group member add|remove GROUP PEOPLE
   user add|list|set|remove     people, their roles and quotas (administrators)
 
