@@ -76,7 +76,7 @@ async function ownerOf({ store }: ServerParts, caller: Caller, request: CreateRe
   if (!caller.actor.canCreate && !isAdministrator(caller.actor)) {
     throw fault(
       'not-allowed',
-      `${caller.actor.name} may not create servers; an administrator can allow it with "myserver user set ${caller.actor.name} --can-create yes"`,
+      `${caller.actor.name} may not create servers; an administrator can allow it with "myserver user set ${caller.actor.name} --create"`,
     );
   }
   return caller.actor.name;
