@@ -13,6 +13,7 @@ import { capacityOf, quotaOf } from './create.ts';
 import { gatewayKeyComment } from './gateway-key.ts';
 import { checkLimits, readNotes } from './request.ts';
 import type { ServerParts } from './settings.ts';
+import { withinReason } from './within-reason.ts';
 
 const limitKeys = ['memoryBytes', 'cpus', 'diskBytes'] as const;
 
@@ -94,23 +95,14 @@ export async function newPassword(parts: ServerParts, caller: Caller, id: number
   return { id: record.id, user: name, password };
 }
 
-/** Programs inside belong to whoever is root there: one that hangs must not hold whoever asked. */
 async function runBounded({ engine, settings }: ServerParts, record: ServerRecord, argv: readonly string[], input?: string) {
-  const signal = AbortSignal.timeout(settings.insideMs);
-  const late = Promise.withResolvers<never>();
-  // Not only by the signal: what was started inside and lives on may keep the engine from saying that it ended.
-  signal.addEventListener(
-    'abort',
-    () =>
-      late.reject(
-        fault(
-          'engine-failed',
-          `"${argv[0] ?? ''}" inside server ${record.id} did not end within ${settings.insideMs / 1000} s, so the password may not be set; look at the server and try again`,
-        ),
-      ),
-    { once: true },
+  const complaint = (time: string) =>
+    `"${argv[0] ?? ''}" inside server ${record.id} did not end within ${time}, so the password may not be set; look at the server and try again`;
+  return await withinReason(
+    settings,
+    complaint,
+    async (signal) => await engine.run(instanceNameOf(record.id, record.generation), argv, input, signal),
   );
-  return await Promise.race([engine.run(instanceNameOf(record.id, record.generation), argv, input, signal), late.promise]);
 }
 
 function firstLine(text: string): string {
