@@ -28,7 +28,7 @@ suite('control killed with kill -9', { skip: lacksImages }, () => {
   before(async () => {
     installation = await makeTestInstallation();
     root = rootOf(installation);
-    await installation.ok('user', 'add', 'ada', '--role', 'administrator');
+    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
     await root.create({ id: 100 });
   });
   after(async () => await installation[Symbol.asyncDispose]());

@@ -5,7 +5,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { lacksImages, makeTestInstallation, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
 import { assertWhole, incus, nameOf } from './host-view.ts';
-import { greets, openLine, startEcho } from './port-probe.ts';
+import { greets, openLine, startEcho, waitForGreeting } from './port-probe.ts';
 import { type Root, rootOf, soon } from './root-client.ts';
 
 interface Spoilt {
@@ -45,7 +45,7 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
   before(async () => {
     installation = await makeTestInstallation();
     root = rootOf(installation);
-    await installation.ok('user', 'add', 'ada', '--role', 'administrator');
+    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
     const [, , byHand, fromInside] = (await Promise.all([1, 2, 5, 6].map(async (id) => await root.create({ id })))).flat();
     assert.ok(byHand !== undefined && fromInside !== undefined);
     // Belief that it was meant takes a while, so these are looked at last.
@@ -135,7 +135,7 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
       const now = await bootId();
       return now !== undefined && now !== before ? now : undefined;
     });
-    assert.ok(await soon('SSH to greet', 20_000, async () => ((await greets(installation, testBases.ssh + 1)) ? true : undefined)));
+    await waitForGreeting(installation, testBases.ssh + 1);
     await root.becomes(1, 'running');
   });
 
@@ -159,7 +159,7 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
     await installation.startControl();
     assert.deepEqual([(await root.server(5)).status, (await root.server(6)).status], ['stopped', 'stopped']);
     await root.tell('startServer', 6);
-    assert.ok(await greets(installation, testBases.ssh + 6));
+    await waitForGreeting(installation, testBases.ssh + 6);
     await assertWhole(installation, root);
   });
 });

@@ -21,7 +21,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
   before(async () => {
     installation = await makeTestInstallation();
     root = rootOf(installation);
-    await installation.ok('user', 'add', 'ada', '--role', 'administrator');
+    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
     first = await one({ id: 1 });
     await inside(installation, first.id, 'echo precious > /home/ada/thesis');
     await whileStopped(async () => await keep('yesterday'));
@@ -54,7 +54,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     (await root.client.call('doctor')).findings.filter((finding) => finding.code === code);
   const instances = async () =>
     (await incus(installation, ['list', '-f', 'csv', '-c', 'ns'])).stdout.split('\n').filter(Boolean).toSorted();
-  const addAda = async () => await installation.ok('user', 'add', 'ada', '--role', 'administrator');
+  const addAda = async () => await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
 
   test('a day-old store: a server that it does not know is kept, closed to the outside, and its ID is not given out', async () => {
     const later = await one({ id: 2 });

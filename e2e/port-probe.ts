@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { TestInstallation } from '../src/testing/test-installation.ts';
 import { echoProgram, runInside } from './inside.ts';
+import { soon } from './root-client.ts';
 
 export interface ProbeOptions {
   readonly from?: 'client' | 'host';
@@ -29,6 +30,11 @@ export async function greets(installation: TestInstallation, port: number, optio
 /** A program of somebody's own on port 8000, which says back what it is told. */
 export async function startEcho(installation: TestInstallation, id: number): Promise<void> {
   await runInside(installation, id, 8000, ['perl', '-e', echoProgram, '8000']);
+}
+
+/** A server that has just been started greets as soon as its SSH is up. */
+export async function waitForGreeting(installation: TestInstallation, port: number): Promise<void> {
+  await soon(`SSH to greet at port ${port}`, 30_000, async () => ((await greets(installation, port)) ? true : undefined));
 }
 
 export interface OpenLine extends Disposable {
