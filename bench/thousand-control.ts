@@ -4,9 +4,11 @@ import { parsePlan } from '../src/core/plan.ts';
 import { parseGeneration } from '../src/core/ids.ts';
 import { parsePersonName } from '../src/core/names.ts';
 import { defaultLimits } from '../src/core/server.ts';
+import { keepHeapSmall } from '../src/daemon/heap.ts';
 import { instanceNameOf } from '../src/engines/engine.ts';
 import { makeApiRoom } from '../src/rest/api-room.testing.ts';
 
+keepHeapSmall();
 const count = Number(process.argv[2]);
 const maxProcesses = 500;
 

@@ -14,6 +14,8 @@ import { type Figure, row } from './report.ts';
 const rounds = 10;
 const asksARound = 40;
 const servers = 1000;
+/** As `packaging/myserver` starts control. */
+const asInstalled = ['--disable-warning=ExperimentalWarning', '--max-semi-space-size=8'];
 const controlPath = fileURLToPath(new URL('thousand-control.ts', import.meta.url));
 const barePath = fileURLToPath(new URL('bare-server.ts', import.meta.url));
 
@@ -29,7 +31,7 @@ export const thousandFigure: Figure = {
     await using undo = new AsyncDisposableStack();
     const controlProgram = undo.use(await builtProgram(controlPath));
     const bareProgram = undo.use(await builtProgram(barePath));
-    const control = undo.use(await answering([controlProgram.path, String(servers)]));
+    const control = undo.use(await answering([controlProgram.path, String(servers)], asInstalled));
     const list = await wholeList(control);
     const dir = await mkdtemp(join(tmpdir(), 'myserver-bench-'));
     undo.defer(() => rm(dir, { recursive: true, force: true }));
@@ -73,8 +75,8 @@ async function wholeList(control: Answering): Promise<string> {
   }
 }
 
-async function answering(args: readonly string[]): Promise<Answering> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+async function answering(args: readonly string[], flags: readonly string[] = []): Promise<Answering> {
+  const child = spawn(process.execPath, [...flags, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = (await Promise.race([once(createInterface(child.stdout), 'line'), once(child, 'exit').then(() => ['{}'])])) as [string];
   const { socketPath } = JSON.parse(line) as { readonly socketPath?: string };
   if (socketPath === undefined) throw new Error(`${args.join(' ')} ended before it answered`);
