@@ -75,10 +75,8 @@ export async function makeContest(): Promise<Contest> {
     incus: (...args) => incus(args),
     launch: ({ name, address }) => incus(['launch', peerImage, name, '--no-profiles'], launchConfig(installation, name, address)),
     async drop(...ids) {
-      for (const id of ids) {
-        const { operation } = await client.call('dropServer', { params: { id }, query: {} });
-        await ended(operation.id);
-      }
+      const begun = await Promise.all(ids.map((id) => client.call('dropServer', { params: { id }, query: {} })));
+      for (const { operation } of begun) await ended(operation.id);
     },
     async besideControl(peers, work) {
       const pids = await controlPids(installation);

@@ -1,5 +1,5 @@
 /** What a figure is, and how it is shown: as a table for people, as JSON for comparison. A goal is shown beside its figure and never fails anything. */
-import { type Spread, spreadOf } from './measure.ts';
+import { quantile, type Spread, spreadOf } from './measure.ts';
 import type { MachineFacts } from './machine.ts';
 
 export type Unit = 'ms' | 's' | 'MB' | 'MB/s' | '/s';
@@ -17,7 +17,7 @@ export interface Row {
   readonly ours: Spread;
   readonly peer: string;
   readonly theirs: Spread;
-  /** Median by median. */
+  /** The median of the rounds' own ratios, for a machine that is busy in a round is so for both; of medians where the peer had other rounds. */
   readonly ratio: number;
   readonly goal: Goal | undefined;
 }
@@ -47,7 +47,9 @@ export interface RowInput {
 
 export function row({ what, unit, ours, peer, theirs, goal }: RowInput): Row {
   const [own, other] = [spreadOf(ours), spreadOf(theirs)];
-  return { what, unit, ours: own, peer, theirs: other, ratio: own.median / other.median, goal };
+  const pairs = ours.map((value, round) => value / (theirs[round] ?? Number.NaN));
+  const ratio = ours.length === theirs.length ? quantile(pairs, 0.5) : own.median / other.median;
+  return { what, unit, ours: own, peer, theirs: other, ratio, goal };
 }
 
 export function isReached({ ours, ratio, goal }: Row): boolean | undefined {
