@@ -7,7 +7,7 @@ const help = `sudo ./up                       install and start everything; agai
   --admin NAME                  name of the first administrator (default: who called sudo, else admin)
   --no-first-server             create no first server
 sudo ./up --uninstall           take it away, after asking
-  --servers 123,124             and these servers with everything on them
+  --servers 123,130-140         and these servers with everything on them
   --yes                         without asking
 `;
 

@@ -7,6 +7,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { dirname } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
+import { parseIds } from '../../src/commands/arguments.ts';
 import { fault } from '../../src/core/errors.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
@@ -22,7 +23,7 @@ import { places } from './places.ts';
 import { say } from './report.ts';
 
 export interface UninstallOptions {
-  /** `123,124`. */
+  /** `123,124,130-140`. */
   readonly servers: string | undefined;
   readonly isAgreed: boolean;
   readonly signal: AbortSignal;
@@ -59,16 +60,14 @@ async function listServers(signal: AbortSignal): Promise<readonly number[]> {
 }
 
 function idsIn(text: string, there: readonly number[]): readonly number[] {
-  const ids = text.split(/[\s,]+/u).filter(Boolean);
+  const words = text.split(/\s+/u).filter(Boolean);
+  const ids: readonly number[] = words.length === 0 ? [] : parseIds(words);
   for (const id of ids) {
-    if (!there.some((one) => String(one) === id)) {
-      throw fault(
-        'no-such-server',
-        `--servers names "${id}", and the servers here are: ${there.join(', ') || 'none'} (is control running?)`,
-      );
-    }
+    if (there.includes(id)) continue;
+    const found = there.length === 0 ? 'none is to be found here (is control running?)' : `the servers here are: ${there.join(', ')}`;
+    throw fault('no-such-server', `--servers names ${id}, and ${found}`);
   }
-  return ids.map(Number);
+  return ids;
 }
 
 /** Undefined: no. */
