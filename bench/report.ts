@@ -52,7 +52,7 @@ export function row({ what, unit, ours, peer, theirs, goal }: RowInput): Row {
   return { what, unit, ours: own, peer, theirs: other, ratio, goal };
 }
 
-export function isReached({ ours, ratio, goal }: Row): boolean | undefined {
+function isReached({ ours, ratio, goal }: Row): boolean | undefined {
   if (goal === undefined) return undefined;
   const value = goal.of === 'ratio' ? ratio : ours.median;
   return goal.kind === 'at-most' ? value <= goal.value : value >= goal.value;
