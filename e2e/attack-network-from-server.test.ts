@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { ServerView } from '../src/contract/schemas.ts';
 import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
-import { tryInside } from './host-view.ts';
+import { nameOf, tryInside } from './host-view.ts';
 import { inside } from './inside.ts';
 import { greets } from './port-probe.ts';
 import { type Root, rootOf } from './root-client.ts';
@@ -94,12 +94,19 @@ suite('attacks on the network from a server', { skip: lacksImages }, () => {
     assert.ok(await greets(installation, testBases.ssh + victim.id));
   });
 
-  test('another’s MAC: with the neighbour’s, nothing passes, and the neighbour keeps its traffic', async () => {
+  // The bridge learns a MAC before the engine's filters see the frame, so the neighbour's traffic goes to the attacker until the neighbour speaks.
+  const known = { todo: 'frames with a stolen MAC must be dropped before the bridge learns it' };
+  test('another’s MAC: frames that say it is here move none of the neighbour’s traffic', known, async () => {
     const mac = (await inside(installation, victim.id, 'cat /sys/class/net/eth0/address')).trim();
-    const own = (await inside(installation, mallory.id, 'cat /sys/class/net/eth0/address')).trim();
-    const script = `ip link set eth0 address ${mac}; timeout 1 bash -c 'exec 3<>/dev/tcp/${victim.address}/22' && echo THROUGH; ip link set eth0 address ${own}; true`;
-    assert.doesNotMatch(await inside(installation, mallory.id, script), /THROUGH/u);
-    assert.ok(await greets(installation, testBases.ssh + victim.id));
+    const frame = `ffffffffffff${mac.replaceAll(':', '')}88b5${'00'.repeat(46)}`;
+    await inside(installation, mallory.id, `systemd-run -q --unit=thief sh -c "while :; do perl /root/frame.pl send ${frame}; done"`);
+    const isReached = await greets(installation, testBases.ssh + victim.id, { seconds: 3 });
+    await inside(installation, mallory.id, 'systemctl stop thief');
+    const place = await installation.run('host', ['bridge', 'fdb', 'show', 'br', installation.engine.bridge]);
+    // The neighbour speaks, and has its traffic back for what comes after.
+    await inside(installation, victim.id, `timeout 2 bash -c 'exec 3<>/dev/tcp/${installation.engine.hostAddress}/53'; true`);
+    assert.ok(isReached, 'the neighbour was cut off');
+    assert.match(place.stdout, new RegExp(`${mac} dev ${nameOf(victim)} `, 'u'));
   });
 
   test('ARP: false answers for the neighbour and for the host’s address are believed by nobody', async () => {
