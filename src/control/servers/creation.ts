@@ -16,6 +16,7 @@ import { finishDrop } from './dropping.ts';
 import { patiently } from './patience.ts';
 import { provision } from './provision.ts';
 import type { ServerParts } from './settings.ts';
+import { waitForSsh } from './ssh-wait.ts';
 
 /** Under which name the keyring holds the hash of a new server's first password until it is inside. */
 export function initialPasswordName(generation: Generation): string {
@@ -43,7 +44,7 @@ export function creationHandler(parts: ServerParts, throttle: <T>(work: () => Pr
       await undo(parts, record);
       throw withServer(record, error);
     }
-    await waitForSsh(parts, context, record);
+    if (readParams(context.operation.params).start) await waitForSsh(parts, context, record);
     return { id: record.id };
   };
 }
@@ -126,27 +127,4 @@ function withServer(record: ServerRecord, error: unknown): Error {
   return fault('engine-failed', `server ${record.id} could not be made, and nothing of it was left behind: ${known.message}`, {
     cause: known,
   });
-}
-
-const wishLookMs = 500;
-
-/** Most people log in the moment the prompt comes back, so it comes back when SSH answers. An image without SSH is not a failure. */
-async function waitForSsh(
-  { store, hands, plan, settings, clock }: ServerParts,
-  context: OperationContext,
-  record: ServerRecord,
-): Promise<void> {
-  if (!readParams(context.operation.params).start) return;
-  await context.progress('waiting for SSH to answer', 0.85);
-  const until = clock.now() + settings.sshWaitMs;
-  let lookMs = clock.now() + wishLookMs;
-  while (clock.now() < until && !context.signal.aborted) {
-    if (clock.now() >= lookMs) {
-      // Whoever wants it stopped or dropped by now waits in the lane behind this.
-      if ((await store.servers.byGeneration(record.generation))?.wanted !== 'running') return;
-      lookMs = clock.now() + wishLookMs;
-    }
-    if (await hands.answersSsh(plan.addressOf(record.id), context.signal)) return;
-    await new Promise((resolve) => setTimeout(resolve, 15));
-  }
 }

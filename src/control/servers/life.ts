@@ -11,6 +11,7 @@ import type { OperationContext, OperationHandler } from '../operation-runner.ts'
 import { finishDrop } from './dropping.ts';
 import { patiently } from './patience.ts';
 import type { ServerParts } from './settings.ts';
+import { waitForSsh } from './ssh-wait.ts';
 
 type LifeVerb = Extract<Verb, 'start' | 'stop' | 'kill' | 'restart'>;
 
@@ -93,6 +94,9 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
     const { seen } = await world.refreshOne(record, context.signal);
     if (seen === 'paused') await engine.resume(nameOf(record), context.signal);
     else await engine.start(nameOf(record), context.signal);
+    await world.refreshOne(record);
+    events.emit({ kind: 'server', id: record.id, generation: record.generation });
+    await waitForSsh(parts, context, record);
   }
 
   async function stop(context: OperationContext, record: ServerRecord, fraction: number): Promise<void> {
