@@ -40,7 +40,8 @@ export async function startInstance(options: LifeOptions, name: string, signal?:
     } catch (error) {
       if (!(error instanceof IncusRefusal)) throw error;
       const state = await stateNow(options, name);
-      if (state === 'running') return;
+      // A start that is failing shows as running for a moment: only Incus's own word counts.
+      if (state === 'running' && hasSaid(error, /already running/iu)) return;
       if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
       if (tries < transition.tries && hasSaid(error, /already running|is busy running/iu)) {
         await sleep(transition.pauseMs);
