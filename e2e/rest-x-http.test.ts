@@ -68,6 +68,7 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     assert.ok(operation !== undefined && created.servers[0] !== undefined);
     await jbond.done(operation);
     await listener.until((events) => events.some((event) => event.kind === 'server' && event.server.status === 'running'));
+    await listener.until((events) => events.some((event) => event.kind === 'operation' && event.operation.state === 'done'));
     const events = listener.end();
     const states = events.flatMap((event) => (event.kind === 'operation' && event.operation.id === operation.id ? [event.operation] : []));
     assert.equal(states.at(-1)?.state, 'done');

@@ -116,7 +116,7 @@ async function follow(
   if (record.wanted === 'running' && seen === 'stopped') {
     if (stoppedInside.isWaitingFor(record.generation)) return;
     // Only what this process saw running has stopped before its eyes; of the rest nobody knows more than the store.
-    if (wasSeen === 'running' && !(await settling.isBusy(record))) return stoppedInside.notice(record);
+    if (world.hasRun(record.generation) && !(await settling.isBusy(record))) return stoppedInside.notice(record);
   } else stoppedInside.forget(record.generation);
   await settling.settle(record);
 }

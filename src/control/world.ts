@@ -14,6 +14,8 @@ import type { Store } from '../store/store.ts';
 
 export interface World {
   seenOf(generation: Generation): SeenState;
+  /** Whether any look found it running since this process began and the engine was last away: only such a server can have stopped before our eyes. */
+  hasRun(generation: Generation): boolean;
   /** As of the last look: strangers and mismatch. Undefined before the first. */
   last(): Comparison | undefined;
   /** The sentence of the last failed look; undefined when the engine answered. */
@@ -33,6 +35,8 @@ export interface World {
 
 export function makeWorld({ store, engine, log }: { readonly store: Store; readonly engine: Engine; readonly log: Log }): World {
   let states = new Map<Generation, SeenState>();
+  /** Seen running since the engine was last away. */
+  const ran = new Set<Generation>();
   let byName = new Map<InstanceName, Generation>();
   let last: Comparison | undefined;
   let trouble: string | undefined;
@@ -42,14 +46,17 @@ export function makeWorld({ store, engine, log }: { readonly store: Store; reado
     if (sentence !== trouble) log.warn({ error: sentence }, 'the engine does not answer');
     trouble = sentence;
     states = new Map();
+    ran.clear();
   }
 
   return {
     seenOf: (generation) => states.get(generation) ?? 'unknown',
+    hasRun: (generation) => ran.has(generation),
     last: () => last,
     trouble: () => trouble,
     forget(generation) {
       states.delete(generation);
+      ran.delete(generation);
     },
     generationOf: (name) => byName.get(name),
 
@@ -62,6 +69,7 @@ export function makeWorld({ store, engine, log }: { readonly store: Store; reado
         const both = new Map([...before, ...servers].map((server) => [server.generation, server]));
         const comparison = compare(store.installation, [...both.values()], instances);
         states = new Map(comparison.seen);
+        for (const [generation, seen] of comparison.seen) if (seen === 'running') ran.add(generation);
         byName = new Map(servers.map(({ id, generation }) => [instanceNameOf(id, generation), generation]));
         trouble = undefined;
         last = comparison;
@@ -79,6 +87,7 @@ export function makeWorld({ store, engine, log }: { readonly store: Store; reado
       const isOurs = instance?.tags?.generation === generation && instance.tags.installation === store.installation;
       const seen = instance === undefined || !isOurs ? 'missing' : instance.state;
       states.set(generation, seen);
+      if (seen === 'running') ran.add(generation);
       byName.set(name, generation);
       return { seen, isChanged: seen !== before };
     },
