@@ -43,7 +43,7 @@ export async function startInstance(options: LifeOptions, name: string, signal?:
       // A start that is failing shows as running for a moment: only Incus's own word counts.
       if (state === 'running' && hasSaid(error, /already running/iu)) return;
       if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
-      if (tries < transition.tries && hasSaid(error, /already running|is busy running/iu)) {
+      if (tries < transition.tries && (state === 'running' || hasSaid(error, /already running|is busy running/iu))) {
         await sleep(transition.pauseMs);
         continue;
       }
