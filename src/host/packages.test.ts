@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { backportsSource, hasCandidate, parseRelease } from './packages.ts';
+import { backportsSource, firstIndex, hasCandidate, parseRelease } from './packages.ts';
 
 suite('packages', () => {
   test('hasCandidate tells a package that apt could install from one it only knows by name', () => {
@@ -15,7 +15,16 @@ suite('packages', () => {
       text,
       /^URIs: http:\/\/mirror\.test\/debian\/\nSuites: bookworm-backports\nComponents: main\nSigned-By: \/etc\/apt\/keyrings\/own\.gpg$/mu,
     );
-    assert.match(backportsSource('http://mirror.test/debian/', 'bookworm-backports', ''), /debian-archive-keyring/u);
+    assert.doesNotMatch(backportsSource('http://mirror.test/debian/', 'bookworm-backports', ''), /Signed-By/u);
+  });
+
+  test('firstIndex takes a variable that this apt does not know for no value', () => {
+    assert.deepEqual(firstIndex('http://mirror.test/debian/\t$(SIGNED_BY)\n'), { uri: 'http://mirror.test/debian/', signedBy: '' });
+    assert.deepEqual(firstIndex('http://mirror.test/debian/\t/etc/own.gpg\nmore\tx\n'), {
+      uri: 'http://mirror.test/debian/',
+      signedBy: '/etc/own.gpg',
+    });
+    assert.deepEqual(firstIndex(''), { uri: '', signedBy: '' });
   });
 
   test('parseRelease reads values with and without quotes', () => {

@@ -1,5 +1,5 @@
 /** The distribution's packages that a host needs, from the host's own apt sources and, where those have no Incus, their backports. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fault } from '../core/errors.ts';
 import { findIncusd } from './incusd.ts';
@@ -35,6 +35,7 @@ export function packagesStep(): HostStep {
           timeoutMs: installMs,
           env: { DEBIAN_FRONTEND: 'noninteractive' },
         });
+      await dropBrokenBackports();
       await apt(['update']);
       const incus = missing.filter((name) => incusPackages.some((one) => one === name));
       if (incus.length > 0) {
@@ -77,16 +78,21 @@ async function incusRelease(update: () => Promise<unknown>): Promise<string | un
       `Incus was looked for in this machine's apt sources and is not there: on Ubuntu 24.04, enable the component "universe", then run ./up again`,
     );
   }
-  const format = '$(REPO_URI)\t$(SIGNED_BY)';
-  const targets = await runProgram(['apt-get', 'indextargets', '--format', format, 'Created-By: Packages', `Release: ${codename}`]);
-  const [uri = '', signedBy = ''] = (targets.split('\n', 1)[0] ?? '').split('\t');
+  const targets = await runProgram(['apt-get', 'indextargets', '--format', indexFormat, 'Created-By: Packages', `Release: ${codename}`]);
+  const { uri, signedBy } = firstIndex(targets);
   if (uri === '')
     throw fault(
       'cannot-here',
       `this machine's apt has no source of ${codename}, so its backports (where Incus is) cannot be found: see /etc/apt/sources.list.d`,
     );
-  await writeWhole(backportsPath, backportsSource(uri, backports, signedBy));
-  await update();
+  await writeWhole(backportsPath, backportsSource(uri, backports, signedBy === '' ? await debianKeyring() : signedBy));
+  try {
+    await update();
+  } catch (error) {
+    // A source that apt cannot read stops every other use of apt on this machine.
+    await rm(backportsPath, { force: true });
+    throw error;
+  }
   if (hasCandidate(await runProgram(['apt-cache', 'policy', 'incus-base']))) return backports;
   throw fault(
     'cannot-here',
@@ -98,10 +104,33 @@ export function hasCandidate(policy: string): boolean {
   return /^\s*Candidate: (?!\(none\))\S/mu.test(policy);
 }
 
+const indexFormat = '$(REPO_URI)\t$(SIGNED_BY)';
+
+/** The first line of `apt-get indextargets` in `indexFormat`. An apt that does not know a variable prints its name instead of a value (2.6 and SIGNED_BY). */
+export function firstIndex(targets: string): { readonly uri: string; readonly signedBy: string } {
+  const [uri = '', signedBy = ''] = (targets.split('\n', 1)[0] ?? '').split('\t').map((field) => (field.startsWith('$(') ? '' : field));
+  return { uri, signedBy };
+}
+
+/** Debian's own key ring; empty where it is absent, and apt then asks the keys that it trusts for everything. */
+async function debianKeyring(): Promise<string> {
+  const path = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  return await access(path).then(
+    () => path,
+    () => '',
+  );
+}
+
 /** In deb822. Backports are never preferred by apt: only what asks for them by name comes from there. */
 export function backportsSource(uri: string, suite: string, signedBy: string): string {
-  const keyring = signedBy === '' ? '/usr/share/keyrings/debian-archive-keyring.gpg' : signedBy;
-  return `# Added by myserver, for Incus.\nTypes: deb\nURIs: ${uri}\nSuites: ${suite}\nComponents: main\nSigned-By: ${keyring}\n`;
+  const lines = ['# Added by myserver, for Incus.', 'Types: deb', `URIs: ${uri}`, `Suites: ${suite}`, 'Components: main'];
+  return [...lines, ...(signedBy === '' ? [] : [`Signed-By: ${signedBy}`]), ''].join('\n');
+}
+
+/** A source of ours that apt does not take, as an interrupted machine may hold one, is no reason for apt to fail: it is made anew when it is needed. */
+async function dropBrokenBackports(): Promise<void> {
+  const asked = await tryProgram(['apt-get', 'indextargets']);
+  if (asked.exitCode !== 0) await rm(backportsPath, { force: true });
 }
 
 export interface Release {
