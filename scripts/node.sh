@@ -44,9 +44,14 @@ fetch_node() {
 fetch_packages() {
   local stamp=node_modules/.installed-from
   cmp -s package-lock.json "$stamp" && return
+  need_compiler
   echo 'fetching the packages of the program'
   # Not "npm ci": it refuses a lockfile that lacks the optional packages of other platforms, which npm leaves out where a registry has not got them.
-  npm install --no-save --silent --no-fund --no-audit || fail 'the packages could not be fetched: see that "npm ping" reaches its registry'
+  # The SSH library's fast part is compiled against the headers that came with Node; without a compiler it is left out, and what it does is only slower.
+  local headers
+  headers=$(dirname "$(dirname "$node")")
+  [ -f "$headers/include/node/node.h" ] || headers=
+  npm_config_nodedir=$headers npm install --no-save --silent --no-fund --no-audit || fail 'the packages could not be fetched: see that "npm ping" reaches its registry'
   cp package-lock.json "$stamp"
 }
 
@@ -62,6 +67,18 @@ case "$(uname -m)" in
   aarch64) arch=arm64 ;;
   *) fail "this machine's processor is $(uname -m); Node comes ready-made for x86_64 and aarch64 only" ;;
 esac
+
+need_compiler() {
+  local missing=() program
+  for program in g++ make python3; do
+    command -v "$program" >/dev/null || missing+=("$program")
+  done
+  [ "${#missing[@]}" -eq 0 ] && return
+  echo "installing ${missing[*]}, to compile the fast part of the SSH library"
+  apt-get update -q >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null ||
+    fail "a compiler could not be installed: see what \"apt-get install ${missing[*]}\" says"
+}
 
 find_node || fetch_node
 PATH=$(dirname "$node"):$PATH

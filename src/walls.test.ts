@@ -21,8 +21,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   client: ['contract'],
   commands: ['client', 'contract'],
   cli: ['commands', 'client', 'contract', 'daemon'],
-  daemon: ['store', 'engines', 'network', 'host', 'control', 'rest'],
-  testing: ['store', 'engines', 'network', 'host', 'control', 'rest', 'daemon', 'client', 'contract', 'commands', 'cli'],
+  gateway: ['commands', 'client', 'contract'],
+  daemon: ['store', 'engines', 'network', 'host', 'control', 'rest', 'gateway', 'client', 'contract'],
+  testing: ['store', 'engines', 'network', 'host', 'control', 'rest', 'daemon', 'client', 'contract', 'commands', 'cli', 'gateway'],
 };
 
 /** What control may see of the rooms that touch the machine: the interfaces. */
