@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { macOf } from '../src/core/mac.ts';
 import { lacksImages, makeTestInstallation, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
 import { assertWhole, incus, nameOf } from './host-view.ts';
 import { greets, openLine, startEcho, waitForGreeting } from './port-probe.ts';
@@ -122,6 +123,30 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
     assert.equal(refused.exitCode, 5);
     assert.match(refused.stderr, /server 4 has no instance on the host any more/u);
     await root.tell('dropServer', 4);
+    await assertWhole(installation, root);
+  });
+
+  test('an instance from before servers had MACs of ours: it works on with its own, and has ours from its next start', async () => {
+    const [server] = await root.create({ id: 7 });
+    assert.ok(server !== undefined);
+    const name = nameOf(server);
+    const macInside = async () =>
+      (await incus(installation, ['exec', '-T', name, '--', 'cat', '/sys/class/net/eth0/address'])).stdout.trim();
+    assert.equal(await macInside(), macOf(server.address));
+    for (const words of [
+      ['stop', '-f', name],
+      ['config', 'device', 'unset', name, 'eth0', 'hwaddr'],
+      ['config', 'device', 'set', name, 'eth0', `host_name=${name}`],
+      ['start', name],
+    ]) {
+      const ran = await incus(installation, words);
+      assert.equal(ran.exitCode, 0, `${words.join(' ')}: ${ran.stderr}`);
+    }
+    await waitForGreeting(installation, testBases.ssh + 7);
+    assert.notEqual(await macInside(), macOf(server.address));
+    await root.tell('restartServer', 7);
+    await waitForGreeting(installation, testBases.ssh + 7);
+    assert.equal(await macInside(), macOf(server.address));
     await assertWhole(installation, root);
   });
 

@@ -4,13 +4,17 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseGeneration, parseServerId } from '../src/core/ids.ts';
 import type { ServerView } from '../src/contract/schemas.ts';
-import { instanceNameOf } from '../src/engines/engine.ts';
+import { cableNameOf, instanceNameOf } from '../src/engines/engine.ts';
 import type { Ran, RunOptions } from '../src/testing/run-process.ts';
 import type { TestInstallation } from '../src/testing/test-installation.ts';
 import type { Root } from './root-client.ts';
 
 export function nameOf({ id, generation }: Pick<ServerView, 'id' | 'generation'>): string {
   return instanceNameOf(parseServerId(id), parseGeneration(generation));
+}
+
+function cableOf({ id, generation }: Pick<ServerView, 'id' | 'generation'>): string {
+  return cableNameOf(parseServerId(id), parseGeneration(generation));
 }
 
 /** The administrator's own `incus`, by hand. */
@@ -51,7 +55,7 @@ export async function assertWhole(installation: TestInstallation, root: Root, wh
   );
   assert.equal(new Set(servers.map(({ address }) => address)).size, servers.length, `${where} addresses`);
   const names = servers.map((server) => nameOf(server)).toSorted();
-  const running = servers.filter(({ status }) => status === 'running').map((server) => nameOf(server));
+  const running = servers.filter(({ status }) => status === 'running').map((server) => cableOf(server));
   const word = (server: ServerView) => `${nameOf(server)} ${server.status === 'running' ? 'Running' : 'Stopped'}`;
   const wanted: HostView = {
     instances: servers.map(word).toSorted(),

@@ -18,6 +18,14 @@ export function instanceNameOf(id: ServerId, generation: Generation): InstanceNa
   return `s${id}-${generation.slice(0, 8)}`;
 }
 
+/**
+ * The interface at the host's end of the instance's network cable, for packet rules. At most the 15 characters that Linux allows. It is not named like the
+ * instance, as cables were before the instance had a MAC of ours: so rules for this name hold from the first start with that MAC on, and cut off nobody.
+ */
+export function cableNameOf(id: ServerId, generation: Generation): string {
+  return `c${id}-${generation.slice(0, 8)}`;
+}
+
 /** What each instance carries with it (`user.myserver.*` in Incus), so that a store can tell its own from strangers. */
 export interface InstanceTags {
   /** UUID of the installation (store) that made it. */
@@ -34,7 +42,7 @@ export interface InstanceSpec {
   readonly limits: Limits;
   /** Highest number of processes and threads inside: a fork bomb ends here. */
   readonly maxProcesses: number;
-  /** Fixed private IPv4 address. The engine forbids the instance every other one (no spoofing of MAC or address). */
+  /** Fixed private IPv4 address; the MAC follows from it (`macOf`). The engine forbids the instance every other one (no spoofing of MAC or address). */
   readonly address: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The host's end of an instance's network cable (a veth pair). Incus leaves it behind when a start fails late or Incus dies in the midst of one; it is
- * named like the instance (`incus-instance.ts`), so it can be told, taken away, and does not make the next start fail.
+ * The host's end of an instance's network cable (a veth pair). Incus leaves it behind when a start fails late or Incus dies in the midst of one; its
+ * name is the instance's own (`host_name`), so it can be told, taken away, and does not make the next start fail.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';

@@ -7,8 +7,9 @@ import { promisify } from 'node:util';
 import { silentLog } from '../../base/log.ts';
 import { Fault } from '../../base/fault.ts';
 import { parseGeneration, parseServerId } from '../../core/ids.ts';
+import { macOf } from '../../core/mac.ts';
 import { makeTestEngine, type TestEngine } from '../../testing/test-engine.ts';
-import { instanceNameOf, type EngineEvent, type InstanceSpec } from '../engine.ts';
+import { cableNameOf, instanceNameOf, type EngineEvent, type InstanceSpec } from '../engine.ts';
 import { makeIncusEngine, type IncusEngine } from './incus-engine.ts';
 import { makeTinyImage } from './tiny-image.testing.ts';
 
@@ -40,6 +41,7 @@ suite('Incus engine under faults', () => {
       ...changes,
     };
   };
+  const cableOf = ({ tags }: InstanceSpec) => cableNameOf(tags.id, tags.generation);
   const destroy = ({ name, tags }: InstanceSpec) => it().engine.destroy(name, tags);
   const stateOf = async (name: string) => (await it().engine.get(name))?.state;
   const inNetwork = (...words: readonly string[]) => {
@@ -85,12 +87,56 @@ suite('Incus engine under faults', () => {
     const { engine } = it();
     const spec = specify();
     await engine.create(spec);
-    await inNetwork('ip', 'link', 'add', spec.name, 'type', 'veth', 'peer', 'name', 'left-behind');
+    await inNetwork('ip', 'link', 'add', cableOf(spec), 'type', 'veth', 'peer', 'name', 'left-behind');
     await engine.start(spec.name);
     assert.equal(await stateOf(spec.name), 'running');
     assert.doesNotMatch(await interfaces(), /left-behind/u);
+    assert.match(await interfaces(), new RegExp(cableOf(spec), 'u'));
     await destroy(spec);
-    assert.doesNotMatch(await interfaces(), new RegExp(spec.name, 'u'));
+    assert.doesNotMatch(await interfaces(), new RegExp(cableOf(spec), 'u'));
+  });
+
+  test('destroy: an interface of the host that somebody named as the cable stays', async () => {
+    const { engine, host } = it();
+    const spec = specify();
+    await engine.create(spec);
+    await inNetwork('ip', 'link', 'add', 'precious', 'type', 'bridge');
+    const path = `/1.0/instances/${spec.name}?project=${host.project}`;
+    const { devices } = (await host.api.ask('GET', path)) as { readonly devices: { readonly eth0: Readonly<Record<string, string>> } };
+    await host.api.ask('PATCH', path, { devices: { eth0: { ...devices.eth0, host_name: 'precious' } } });
+    await destroy(spec);
+    assert.match(await interfaces(), /precious/u);
+    await inNetwork('ip', 'link', 'delete', 'precious');
+  });
+
+  test('start: an instance from before instances had MACs of ours gets ours, its data and its address stay', async () => {
+    const { engine, host } = it();
+    const spec = specify();
+    await engine.create(spec);
+    const path = `/1.0/instances/${spec.name}?project=${host.project}`;
+    type Nic = Readonly<Record<string, string>>;
+    const nicNow = async () => ((await host.api.ask('GET', path)) as { readonly devices: { readonly eth0: Nic } }).devices.eth0;
+    const { hwaddr, host_name: cable, ...rest } = await nicNow();
+    assert.deepEqual([hwaddr, cable], [macOf(spec.address), cableOf(spec)]);
+    await host.api.ask('PATCH', path, { devices: { eth0: { ...rest, host_name: spec.name } } });
+    // Started by hand, as Incus itself does after a reboot: it stays as it was.
+    await host.api.ask('PUT', `/1.0/instances/${spec.name}/state?project=${host.project}`, { action: 'start' });
+    const macInside = async () => (await engine.run(spec.name, ['cat', '/sys/class/net/eth0/address'])).stdout.trim();
+    await engine.start(spec.name);
+    assert.notEqual(await macInside(), macOf(spec.address));
+    assert.match(await interfaces(), new RegExp(`${spec.name}@`, 'u'));
+    await engine.pushFiles(spec.name, [{ path: '/etc/kept', kind: 'file', content: 'kept', mode: 0o644, uid: 0, gid: 0 }]);
+    await engine.kill(spec.name);
+    await engine.start(spec.name);
+    assert.equal(await macInside(), macOf(spec.address));
+    assert.match(await interfaces(), new RegExp(`${cableOf(spec)}@`, 'u'));
+    assert.deepEqual(await nicNow(), { ...rest, hwaddr, host_name: cable });
+    assert.equal(await engine.readFile(spec.name, '/etc/kept'), 'kept');
+    await engine.kill(spec.name);
+    await host.api.ask('PATCH', path, { devices: { eth0: { ...rest, hwaddr: '02:00:00:00:00:01', host_name: 'br9' } } });
+    await engine.start(spec.name);
+    assert.deepEqual(await nicNow(), { ...rest, hwaddr, host_name: cable }, 'what was changed by hand too');
+    await destroy(spec);
   });
 
   test('start: a start that fails leaves no cable behind', async () => {

@@ -3,8 +3,10 @@
  * the instance itself and no profile is used, so that nothing an administrator changes in a profile changes a server.
  */
 import { parseGeneration, parseServerId } from '../../core/ids.ts';
+import { ipv4Number } from '../../core/ipv4.ts';
+import { macOf } from '../../core/mac.ts';
 import type { Limits } from '../../core/server.ts';
-import type { InstanceSeen, InstanceSpec, InstanceTags } from '../engine.ts';
+import { cableNameOf, type InstanceSeen, type InstanceSpec, type InstanceTags } from '../engine.ts';
 
 /** The parts of Incus's instance that we read. */
 export interface IncusInstance {
@@ -30,9 +32,6 @@ const tag = {
   base: 'user.myserver.base',
 } as const;
 
-/** Interface names end here (IFNAMSIZ, less the NUL). */
-const longestInterfaceName = 15;
-
 /**
  * The body of `POST /1.0/instances`. `baseBytes` is what the image takes on the disk, or undefined where nobody has measured it yet.
  *
@@ -43,7 +42,7 @@ const longestInterfaceName = 15;
  *   mount a /proc of its own, past what masks it.
  * - `boot.autostart` unset: then Incus starts at boot what ran when the host went down, crash included (`volatile.last_state.power`); start and stop
  *   keep it in step by themselves, where a key of our own would be a second write that `kill -9` could separate from the first.
- * - `host_name`: the host's end of the cable is named like the instance, so that one which a failed start left behind is known for ours.
+ * - `host_name`: the host's end of the cable has a name that tells whose it is: to the packet rules, and when a failed start left it behind.
  */
 export function instanceBody(spec: InstanceSpec, place: InstancePlace, fingerprint: string, baseBytes: number | undefined): object {
   const { name, tags, limits } = spec;
@@ -71,7 +70,7 @@ export function instanceBody(spec: InstanceSpec, place: InstancePlace, fingerpri
         type: 'nic',
         network: place.network,
         name: 'eth0',
-        ...(name.length > longestInterfaceName ? {} : { host_name: name }),
+        ...cableConfig(tags, spec.address),
         'ipv4.address': spec.address,
         'security.mac_filtering': 'true',
         'security.ipv4_filtering': 'true',
@@ -84,6 +83,31 @@ export function instanceBody(spec: InstanceSpec, place: InstancePlace, fingerpri
 
 /** Room for an image that nobody has measured yet, for the moment between unpacking and measuring it. */
 const unmeasuredBaseBytes = 32 * 2 ** 30;
+
+function cableConfig({ id, generation }: InstanceTags, address: string): Record<string, string> {
+  return { host_name: cableNameOf(id, generation), hwaddr: macOf(address) };
+}
+
+/**
+ * The network device of an instance with the MAC and the cable that it should have; undefined where it has them. One from before instances had MACs of ours
+ * lacks them, and one that was changed by hand or given other tags has others, which the packet rules would let nothing through for.
+ */
+export function mendedCable({ config, devices }: IncusInstance): Readonly<Record<string, string>> | undefined {
+  const tags = tagsOf(config);
+  const device = devices['eth0'];
+  const address = device?.['ipv4.address'];
+  if (tags === undefined || address === undefined || ipv4Number(address) === undefined) return undefined;
+  const mended = { ...device, ...cableConfig(tags, address) };
+  return Object.entries(mended).every(([key, value]) => device?.[key] === value) ? undefined : mended;
+}
+
+/** The host's end of its network cable. Undefined for a name that is not of our giving: it may be that of anything on the host. */
+export function cableOf({ name, config, devices }: IncusInstance): string | undefined {
+  const tags = tagsOf(config);
+  // Cables were named like the instance before instances had MACs of ours.
+  const given = tags === undefined ? [] : [name, cableNameOf(tags.id, tags.generation)];
+  return given.find((one) => one === devices['eth0']?.['host_name']);
+}
 
 export function tagsConfig(tags: InstanceTags): Record<string, string> {
   return { [tag.installation]: tags.installation, [tag.generation]: tags.generation, [tag.id]: String(tags.id) };

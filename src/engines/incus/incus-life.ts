@@ -7,7 +7,7 @@ import type { InstanceSeen, InstanceTags } from '../engine.ts';
 import { sweepCable } from './incus-cable.ts';
 import type { IncusClient } from './incus-client.ts';
 import { hasSaid, IncusRefusal } from './incus-error.ts';
-import { seenOf, stateOf, tagsConfig } from './incus-instance.ts';
+import { cableOf, mendedCable, seenOf, stateOf, tagsConfig } from './incus-instance.ts';
 import { lookUp, pathOf, required } from './incus-lookup.ts';
 
 export interface LifeOptions {
@@ -32,9 +32,14 @@ type Action = 'start' | 'stop' | 'freeze' | 'unfreeze';
 const transition = { tries: 100, pauseMs: 100 } as const;
 
 export async function startInstance(options: LifeOptions, name: string, signal?: AbortSignal): Promise<void> {
+  const instance = await required(options.client, name, signal);
+  const eth0 = instance.status === 'Stopped' ? mendedCable(instance) : undefined;
+  const cable = cableOf(eth0 === undefined ? instance : { ...instance, devices: { eth0 } });
   let wasSwept = false;
   for (let tries = 0; ; tries += 1) {
     try {
+      if (eth0 !== undefined)
+        await options.client.ask({ method: 'PATCH', path: pathOf(name), body: { devices: { eth0 } }, deed: `wire ${name} anew`, signal });
       await act(options, name, 'start', {}, signal);
       return;
     } catch (error) {
@@ -48,7 +53,7 @@ export async function startInstance(options: LifeOptions, name: string, signal?:
         continue;
       }
       // What an earlier failed start left may be all that was in the way.
-      if (wasSwept || state !== 'stopped' || !(await sweepCable(options, name))) throw error;
+      if (wasSwept || cable === undefined || state !== 'stopped' || !(await sweepCable(options, cable))) throw error;
       wasSwept = true;
     }
   }
@@ -124,7 +129,8 @@ export async function discardInstance(options: LifeOptions, name: string, signal
   } catch (error) {
     if (!(error instanceof IncusRefusal) || (await lookUp(client, name)) !== undefined) throw error;
   }
-  await sweepCable(options, name);
+  const cable = cableOf(instance);
+  if (cable !== undefined) await sweepCable(options, cable);
 }
 
 async function act(options: LifeOptions, name: string, action: Action, more: object, signal: AbortSignal | undefined): Promise<void> {
