@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { silentLog } from '../src/base/log.ts';
+import { macOf } from '../src/core/mac.ts';
 import { parsePlan } from '../src/core/plan.ts';
 import { rulesOf } from '../src/core/ruleset-plan.ts';
 import { metadataNetwork, type Ruleset } from '../src/core/ruleset.ts';
@@ -111,7 +112,7 @@ function rulesetFor(ids: readonly number[]): Ruleset {
     bridge,
     ...rulesOf(
       plan,
-      ids.map((one) => plan.requireId(one)),
+      ids.map((one) => ({ id: plan.requireId(one), cable: `port${one}` })),
     ),
     hostServices: [],
     blockedDestinations: [metadataNetwork],
@@ -127,14 +128,16 @@ async function makeWorld(): Promise<World> {
   const netnsOf = (machine: Machine) => machine.enter.at(-1)?.split('/').at(-1) ?? '';
   await host.shell(`
     ip link add eth0 type veth peer name eth0 netns ${netnsOf(client)}
-    ip link add port0 type veth peer name eth0 netns ${netnsOf(server)}
+    ip link add port${id} type veth peer name eth0 netns ${netnsOf(server)}
     ip addr add ${publicAddress}/30 dev eth0; ip link set eth0 up
     ip link add ${bridge} type bridge; ip addr add ${plan.hostAddress}/16 dev ${bridge}
-    ip link set port0 master ${bridge} up; ip link set ${bridge} up
+    ip link set port${id} master ${bridge} up; ip link set ${bridge} up
     echo 1 > /proc/sys/net/ipv4/ip_forward
     [ ! -e /proc/sys/net/bridge ] || echo 0 > /proc/sys/net/bridge/bridge-nf-call-iptables`);
   await client.shell(`ip addr add 198.18.0.2/30 dev eth0; ip link set eth0 up; ip route add default via ${publicAddress}`);
-  await server.shell(`ip addr add ${privateAddress}/16 dev eth0; ip link set eth0 up; ip route add default via ${plan.hostAddress}`);
+  await server.shell(
+    `ip link set eth0 address ${macOf(privateAddress)}; ip addr add ${privateAddress}/16 dev eth0; ip link set eth0 up; ip route add default via ${plan.hostAddress}`,
+  );
   const runDir = await mkdtemp(join(tmpdir(), 'myserver-bench-'));
   undo.defer(() => rm(runDir, { recursive: true, force: true }));
   undo.defer(await serve(server));

@@ -13,7 +13,7 @@ export function nameOf({ id, generation }: Pick<ServerView, 'id' | 'generation'>
   return instanceNameOf(parseServerId(id), parseGeneration(generation));
 }
 
-function cableOf({ id, generation }: Pick<ServerView, 'id' | 'generation'>): string {
+export function cableOf({ id, generation }: Pick<ServerView, 'id' | 'generation'>): string {
   return cableNameOf(parseServerId(id), parseGeneration(generation));
 }
 

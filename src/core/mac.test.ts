@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { macOf } from './mac.ts';
+import { ipv4Network } from './ipv4.ts';
+import { macOf, macRange } from './mac.ts';
 
 test('macOf: the address in hexadecimal after our two octets, locally administered and no group’s', () => {
   assert.equal(macOf('192.168.11.123'), '02:6d:c0:a8:0b:7b');
@@ -11,4 +12,10 @@ test('macOf: the address in hexadecimal after our two octets, locally administer
 
 test('macOf: refuses what is no address', () => {
   assert.throws(() => macOf('10.0.0.1 accept'), { code: 'internal' });
+});
+
+test('macRange: from the first to the last address of a network', () => {
+  const network = ipv4Network('192.168.0.0/16');
+  assert.ok(network !== undefined);
+  assert.equal(macRange(network), '02:6d:c0:a8:00:00-02:6d:c0:a8:ff:ff');
 });

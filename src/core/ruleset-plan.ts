@@ -1,20 +1,29 @@
-/** What a plan and a list of leased IDs mean as packet rules: the one step from arithmetic to a `Ruleset`. */
+/** What a plan and a list of leases mean as packet rules: the one step from arithmetic to a `Ruleset`. */
 import type { ServerId } from './ids.ts';
 import type { Plan } from './plan.ts';
 import type { Ruleset } from './ruleset.ts';
 
+export interface LeaseOnWire {
+  readonly id: ServerId;
+  /** The host's end of its server's network cable. */
+  readonly cable: string;
+}
+
 /** Every port of every leased ID, open to the public. Spread it into a `Ruleset` beside what configuration says. */
-export function rulesOf(plan: Plan, leasedIds: Iterable<ServerId>): Pick<Ruleset, 'network' | 'hostAddress' | 'leased' | 'forwards'> {
-  const ids = [...leasedIds];
+export function rulesOf(
+  plan: Plan,
+  leases: Iterable<LeaseOnWire>,
+): Pick<Ruleset, 'network' | 'hostAddress' | 'leased' | 'cables' | 'forwards'> {
+  const all = [...leases].map(({ id, cable }) => ({ id, cable, address: plan.addressOf(id) }));
   return {
     network: plan.network.text,
     hostAddress: plan.hostAddress,
-    leased: ids.map((id) => plan.addressOf(id)),
-    forwards: ids.flatMap((id) => {
-      const address = plan.addressOf(id);
-      return plan
+    leased: all.map(({ address }) => address),
+    cables: all.map(({ cable, address }) => ({ name: cable, address })),
+    forwards: all.flatMap(({ id, address }) =>
+      plan
         .portsOf(id)
-        .map(({ protocol, publicAddress, publicPort, privatePort }) => ({ protocol, publicAddress, publicPort, address, privatePort }));
-    }),
+        .map(({ protocol, publicAddress, publicPort, privatePort }) => ({ protocol, publicAddress, publicPort, address, privatePort })),
+    ),
   };
 }

@@ -2,16 +2,18 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { parsePlan } from './plan.ts';
-import { rulesOf } from './ruleset-plan.ts';
+import type { ServerId } from './ids.ts';
+import { type LeaseOnWire, rulesOf } from './ruleset-plan.ts';
 import { metadataNetwork, type Ruleset, rulesetText } from './ruleset.ts';
 
 const plan = parsePlan({});
+const lease = (id: ServerId): LeaseOnWire => ({ id, cable: `c${id}-0a1b2c3d` });
 const rules: Ruleset = {
   table: 'myserver',
   bridge: 'msbr0',
   ...rulesOf(
     plan,
-    [999, 0, 123].map((id) => plan.requireId(id)),
+    [999, 0, 123].map((id) => lease(plan.requireId(id))),
   ),
   hostServices: [
     { protocol: 'tcp', port: 9443 },
@@ -29,6 +31,7 @@ suite('rulesetText', () => {
     'ruleset-empty.golden.nft': {
       ...rules,
       leased: [],
+      cables: [],
       forwards: [],
       hostServices: [],
       blockedDestinations: [],
@@ -48,6 +51,7 @@ suite('rulesetText', () => {
     const turned = {
       ...rules,
       leased: rules.leased.toReversed(),
+      cables: rules.cables.toReversed(),
       forwards: rules.forwards.toReversed(),
       hostServices: rules.hostServices.toReversed(),
       blockedDestinations: rules.blockedDestinations.toReversed(),
@@ -60,7 +64,7 @@ suite('rulesetText', () => {
       publicAddresses: ['198.18.0.10', '198.18.0.9'],
       blocks: [{ name: 'ssh', privatePort: 22, base: 2000, protocols: ['tcp', 'udp'] }],
     });
-    const text = rulesetText({ ...rules, ...rulesOf(several, [several.requireId(5)]) });
+    const text = rulesetText({ ...rules, ...rulesOf(several, [lease(several.requireId(5))]) });
     assert.match(text, /map tcp_forward_at \{[^}]*elements = \{\s+198\.18\.0\.10 \. 2005 : 192\.168\.10\.105 \. 22,\s+\}/u);
     assert.match(text, /map udp_forward_at \{[^}]*198\.18\.0\.10 \. 2005 : /u);
   });
@@ -73,7 +77,7 @@ suite('rulesetText', () => {
       ids: { first: 0, last: 63_999 },
       blocks: [{ name: 'ssh', privatePort: 22, base: 1500 }],
     });
-    const ids = Array.from({ length: 64_000 }, (_, id) => large.requireId(63_999 - id));
+    const ids = Array.from({ length: 64_000 }, (_, id) => lease(large.requireId(63_999 - id)));
     const ports = [...rulesetText({ ...rules, ...rulesOf(large, ids) }).matchAll(/^\t{3}(\d+) : /gmu)].map(([, port]) => Number(port));
     assert.equal(ports.length, 64_000);
     assert.ok(ports.every((port, index) => port === 1500 + index));
@@ -89,7 +93,12 @@ suite('rulesetText', () => {
     ['a leased address that is none', { leased: ['192.168.0.5, 1.2.3.4'] }, 'bad-configuration'],
     ['a blocked network that is none', { blockedDestinations: ['all'] }, 'bad-configuration'],
     ['a service without a port', { hostServices: [{ protocol: 'tcp', port: 0 }] }, 'bad-configuration'],
-    ['a forward to nobody’s address', { leased: rules.leased.slice(1) }, 'conflict'],
+    ['a cable with a quote in its name', { cables: [{ name: 'c0" . 02:6d', address: '192.168.10.100' }] }, 'bad-configuration'],
+    ['a cable whose address is none', { cables: [{ name: 'c0', address: '192.168.10.100 drop' }] }, 'bad-configuration'],
+    ['a cable of nobody’s address', { cables: [{ name: 'c0', address: '192.168.10.200' }] }, 'conflict'],
+    ['a cable twice', { cables: rules.cables.map(({ address }) => ({ name: 'c0', address })) }, 'conflict'],
+    ['two cables of one address', { cables: ['c0', 'c1'].map((name) => ({ name, address: '192.168.10.100' })) }, 'conflict'],
+    ['a forward to nobody’s address', { leased: rules.leased.slice(1), cables: [] }, 'conflict'],
     ['a public port twice', { forwards: [...rules.forwards, ...rules.forwards.slice(0, 1)] }, 'conflict'],
     [
       'a public port that is none',

@@ -10,6 +10,7 @@
 import { fault } from './errors.ts';
 import { shorten } from './ids.ts';
 import { ipv4Network, ipv4Number, ipv4Text } from './ipv4.ts';
+import { macOf, macRange } from './mac.ts';
 import type { Protocol } from './plan-config.ts';
 
 interface Forward {
@@ -20,6 +21,13 @@ interface Forward {
   /** The server's private address; it must be leased. */
   readonly address: string;
   readonly privatePort: number;
+}
+
+interface Cable {
+  /** The interface at the host's end of a server's network cable: a port of the bridge. It need not be there. */
+  readonly name: string;
+  /** The server's private address, which must be leased. Its MAC follows from it, and no other may come through this cable. */
+  readonly address: string;
 }
 
 interface HostService {
@@ -37,6 +45,7 @@ export interface Ruleset {
   readonly hostAddress: string;
   /** Private addresses of leased IDs: only these talk to anybody. An instance with another address is closed in, whatever it is. */
   readonly leased: readonly string[];
+  readonly cables: readonly Cable[];
   readonly forwards: readonly Forward[];
   /** What servers may reach on the host, at any of its addresses, beside DNS and DHCP: the gateway's listeners. */
   readonly hostServices: readonly HostService[];
@@ -52,18 +61,30 @@ export interface Ruleset {
 export const metadataNetwork = '169.254.0.0/16';
 
 /** The sets and maps that change with every lease; everything else in the text follows from configuration. */
-type ElementSet = 'leased' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
+type ElementSet = 'leased' | 'cables' | 'macs' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
 
 /** Elements as nft writes them (`2123 : 192.168.11.123 . 22`), sorted by number. */
 function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly string[]>> {
   const leased = new Set(ruleset.leased.map(address));
   const found: Record<ElementSet, Map<number, string>> = {
     leased: new Map([...leased].map((value) => [value, ipv4Text(value)])),
+    cables: new Map(),
+    macs: new Map(),
     tcp_forward: new Map(),
     udp_forward: new Map(),
     tcp_forward_at: new Map(),
     udp_forward_at: new Map(),
   };
+  const cables = new Set<string>();
+  for (const cable of ruleset.cables) {
+    const key = address(cable.address);
+    const quoted = `"${interfaceName(cable.name, 'cable')}"`;
+    if (!leased.has(key)) throw fault('conflict', `the cable ${cable.name} would be of ${cable.address}, which belongs to no leased ID`);
+    if (cables.has(quoted) || found.cables.has(key)) throw fault('conflict', `the cable ${cable.name} or its address is stated twice`);
+    cables.add(quoted);
+    found.cables.set(key, quoted);
+    found.macs.set(key, `${quoted} . ${macOf(cable.address)}`);
+  }
   for (const { protocol, publicAddress, publicPort, address: to, privatePort } of ruleset.forwards) {
     if (!leased.has(address(to)))
       throw fault('conflict', `port ${publicPort}/${protocol} would lead to ${to}, which belongs to no leased ID`);
@@ -76,6 +97,8 @@ function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly
   }
   return {
     leased: sorted(found.leased),
+    cables: sorted(found.cables),
+    macs: sorted(found.macs),
     tcp_forward: sorted(found.tcp_forward),
     udp_forward: sorted(found.udp_forward),
     tcp_forward_at: sorted(found.tcp_forward_at),
@@ -209,12 +232,28 @@ function filterText(ruleset: Ruleset): string {
 	}`;
 }
 
-/** Between servers on the bridge, where packets pass no other chain. Named by addresses, for `meta ibrname` is a kernel module that may be absent. */
+/**
+ * On the bridge. Between servers packets pass no other chain; they are named by addresses, for `meta ibrname` is a kernel module that may be absent.
+ *
+ * A bridge sends a MAC's traffic to wherever a frame with that source came from last, and the engine's own filter sees the frame after the bridge has
+ * learnt from it: with a neighbour's MAC as source a server would have the neighbour's traffic. The hook prerouting is before the learning. A server made
+ * before servers had MACs of ours has a cable that is not named here and a MAC outside the range: it is left to the engine until its next start.
+ */
 function bridgeText(ruleset: Ruleset, elements: Readonly<Record<ElementSet, readonly string[]>>): string {
   const { network } = names(ruleset);
   const broadcast = ipv4Text(networkOf(ruleset.network).last);
   return `table bridge ${ruleset.table} {
 ${holder('set leased', 'type ipv4_addr', elements.leased)}
+${holder('set cables', 'type ifname', elements.cables)}
+${holder('set macs', 'type ifname . ether_addr', elements.macs)}
+
+	chain from_cables {
+		type filter hook prerouting priority -300; policy accept;
+		iifname . ether saddr @macs accept
+		# A stolen MAC, or many invented ones, each of which the kernel would remember; and a server's MAC from where no server is.
+		iifname @cables drop
+		ether saddr ${macRange(networkOf(ruleset.network))} drop
+	}
 
 	chain between_servers {
 		type filter hook forward priority filter; policy accept;
@@ -237,7 +276,12 @@ function holder(what: string, type: string, elements: readonly string[]): string
 /** Everything from configuration that is written into the text, checked: nft text has no quoting to rely on. */
 function names(ruleset: Ruleset): { readonly bridge: string; readonly network: string } {
   address(ruleset.hostAddress);
-  return { bridge: name(ruleset.bridge, 'bridge', /^[a-zA-Z][\w.-]{0,14}$/u), network: networkOf(ruleset.network).text };
+  return { bridge: interfaceName(ruleset.bridge, 'bridge'), network: networkOf(ruleset.network).text };
+}
+
+/** At most 15 characters (IFNAMSIZ, less the NUL). */
+function interfaceName(text: string, what: string): string {
+  return name(text, what, /^[a-zA-Z][\w.-]{0,14}$/u);
 }
 
 function name(text: string, what: string, rule: RegExp): string {

@@ -12,6 +12,7 @@ import type { Ruleset } from '../core/ruleset.ts';
 import { makePeopleControl } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
+import { cableNameOf } from '../engines/engine.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { settingsWanted } from '../host/bring-up.ts';
 import { createImageBuilder } from '../host/image/build.ts';
@@ -114,7 +115,7 @@ function rulesetFor({ plan, firewall, engine }: Config, servers: readonly Server
     bridge: engine.network,
     ...rulesOf(
       plan,
-      servers.map(({ id }) => id),
+      servers.map(({ id, generation }) => ({ id, cable: cableNameOf(id, generation) })),
     ),
     hostServices: firewall.hostServices,
     blockedDestinations: firewall.blocked,

@@ -19,6 +19,10 @@ export const conformanceRuleset: Ruleset = {
   network: '10.98.0.0/16',
   hostAddress: '10.98.0.1',
   leased: ['10.98.10.101', '10.98.10.102'],
+  cables: [
+    { name: 'c2-00000000', address: '10.98.10.102' },
+    { name: 'c1-00000000', address: '10.98.10.101' },
+  ],
   forwards: [
     { protocol: 'tcp', publicAddress: undefined, publicPort: 2002, address: '10.98.10.102', privatePort: 22 },
     { protocol: 'tcp', publicAddress: undefined, publicPort: 2001, address: '10.98.10.101', privatePort: 22 },
@@ -63,7 +67,12 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
 
     test('matches does not mind the order in which the same things are stated', async () => {
       await firewall.set(rules);
-      const turned = { ...rules, leased: rules.leased.toReversed(), forwards: rules.forwards.toReversed() };
+      const turned = {
+        ...rules,
+        leased: rules.leased.toReversed(),
+        cables: rules.cables.toReversed(),
+        forwards: rules.forwards.toReversed(),
+      };
       assert.equal(await firewall.matches(turned), true);
     });
 
@@ -72,6 +81,7 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
       const others: readonly Partial<Ruleset>[] = [
         { forwards: rules.forwards.slice(1) },
         { leased: [...rules.leased, '10.98.10.103'] },
+        { cables: rules.cables.slice(1) },
         { hostServices: [] },
         { blockedDestinations: [] },
         { keepSource: false },
@@ -89,7 +99,7 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
     });
 
     test('set takes empty rules and full ones in turn', async () => {
-      const empty = { ...rules, leased: [], forwards: [], hostServices: [], blockedDestinations: [] };
+      const empty = { ...rules, leased: [], cables: [], forwards: [], hostServices: [], blockedDestinations: [] };
       await firewall.set(empty);
       assert.equal(await firewall.matches(empty), true);
       await firewall.set(rules);

@@ -5,7 +5,10 @@
 import type { Ruleset } from '../core/ruleset.ts';
 
 export interface Firewall {
-  /** Makes the kernel hold exactly `ruleset` in our own table; other tables are left alone. Throws `firewall-failed`; then the old rules still stand. */
+  /**
+   * Makes the kernel hold exactly `ruleset` in our own tables, and the bridge learn from no frame that passes them by; other tables are left alone. Throws
+   * `firewall-failed`; then the old rules still stand.
+   */
   set(ruleset: Ruleset, signal?: AbortSignal): Promise<void>;
   /** Whether the kernel holds what the last `set` of any process stated for `ruleset`: false when a rule or element was deleted or added by hand. */
   matches(ruleset: Ruleset, signal?: AbortSignal): Promise<boolean>;

@@ -14,6 +14,7 @@ import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
+import { cableNameOf } from '../engines/engine.ts';
 import { type FakeEngine, makeFakeEngine } from '../engines/fake/fake-engine.ts';
 import { fakeImage, FakeWorld } from '../engines/fake/fake-world.ts';
 import { recipeOf } from '../host/image/recipe.ts';
@@ -76,7 +77,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
         bridge: 'br0',
         ...rulesOf(
           plan,
-          servers.map(({ id }) => id),
+          servers.map(({ id, generation }) => ({ id, cable: cableNameOf(id, generation) })),
         ),
         hostServices: [],
         blockedDestinations: [],

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -51,6 +52,9 @@ suite('nft firewall: what was done by hand', () => {
     'a chain emptied': 'nft flush chain bridge conformance between_servers',
     'a policy changed': 'nft chain inet conformance through_host "{ policy drop; }"',
     'a chain added': 'nft add chain inet conformance extra "{ type filter hook input priority 0; }"',
+    'a cable’s MAC deleted': `nft delete element bridge conformance macs "{ c1-00000000 . 02:6d:0a:62:0a:65 }"`,
+    'the bridge made, and learning from all frames': 'ip link add br0 type bridge',
+    'the bridge learning from all frames again': 'ip link set br0 type bridge no_linklocal_learn 0',
     'one of the tables deleted': 'nft delete table bridge conformance',
     'all rules flushed': 'nft flush ruleset',
   };
@@ -81,12 +85,14 @@ suite('nft firewall: what was done by hand', () => {
   test('set that fails says why, and leaves the former rules and no file behind', async () => {
     const firewall = world.make();
     await firewall.set(rules);
-    const enter = [...world.host.enter, 'env', 'PATH=/nowhere'];
-    const broken = makeNftFirewall({ table: rules.table, runDir: world.runDir, log: silentLog, enter });
-    await assert.rejects(broken.set({ ...rules, forwards: [] }), {
-      code: 'firewall-failed',
-      message: /former ones still stand.*No such file/u,
-    });
+    for (const [path, message] of [
+      ['/nowhere', /former rules still stand.*ip.*No such file/u],
+      [await placeOfIpAlone(world.runDir), /former ones still stand.*nft.*No such file/u],
+    ] as const) {
+      const enter = [...world.host.enter, 'env', `PATH=${path}`];
+      const broken = makeNftFirewall({ table: rules.table, runDir: world.runDir, log: silentLog, enter });
+      await assert.rejects(broken.set({ ...rules, forwards: [] }), { code: 'firewall-failed', message });
+    }
     assert.equal(await firewall.matches(rules), true);
     assert.deepEqual(
       (await readdir(world.runDir)).filter((name) => name.endsWith('.nft')),
@@ -103,6 +109,15 @@ suite('nft firewall: what was done by hand', () => {
     assert.equal(await firewall.matches(rules), true);
   });
 });
+
+/** A directory for PATH, where there is `ip` and no `nft`. */
+async function placeOfIpAlone(runDir: string): Promise<string> {
+  const place = join(runDir, 'ip-alone');
+  await mkdir(place);
+  const found = (process.env['PATH'] ?? '').split(':').map((directory) => join(directory, 'ip'));
+  await symlink(found.find((path) => existsSync(path)) ?? '', join(place, 'ip'));
+  return place;
+}
 
 suite('nft firewall: live connections', () => {
   let world: World;

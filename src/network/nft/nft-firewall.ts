@@ -13,6 +13,7 @@ import { fault } from '../../core/errors.ts';
 import { ipv4Number } from '../../core/ipv4.ts';
 import { clearText, rulesetText } from '../../core/ruleset.ts';
 import type { Firewall } from '../firewall.ts';
+import { endLinkLocalLearning, learnsFromLinkLocal } from './link-local-learning.ts';
 import { fingerprintOfListings } from './listing.ts';
 import { complaint, runProgram } from './program.ts';
 
@@ -79,6 +80,7 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
         if (ruleset.table !== table)
           throw fault('internal', `this firewall keeps the table ${table}, and the rules are for ${ruleset.table}`);
         const text = rulesetText(ruleset);
+        await endLinkLocalLearning(enter, ruleset.bridge, signal);
         await load(text, signal);
         await remember(text, signal);
       }),
@@ -86,7 +88,8 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
     matches: (ruleset, signal) =>
       inTurn(async () => {
         const memory = await readMemory(memoryPath);
-        return memory?.wanted === sha256(rulesetText(ruleset)) && memory.listed === (await listed(signal));
+        if (memory?.wanted !== sha256(rulesetText(ruleset)) || memory.listed !== (await listed(signal))) return false;
+        return !(await learnsFromLinkLocal(enter, ruleset.bridge, signal));
       }),
 
     stands: (signal) => inTurn(async () => (await listed(signal)) !== undefined),

@@ -8,8 +8,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLog } from '../../base/log.ts';
+import { macOf } from '../../core/mac.ts';
 import { parsePlan } from '../../core/plan.ts';
-import { rulesOf } from '../../core/ruleset-plan.ts';
+import { type LeaseOnWire, rulesOf } from '../../core/ruleset-plan.ts';
 import { metadataNetwork, type Ruleset } from '../../core/ruleset.ts';
 import { makeNamespaces, type Machine, type Namespaces } from '../../testing/namespaces.ts';
 import type { Firewall } from '../firewall.ts';
@@ -52,22 +53,20 @@ export const silenceMs = 700;
 const baseRuleset: Ruleset = {
   table: 'myserver',
   bridge,
-  ...rulesOf(plan, [plan.requireId(1), plan.requireId(2)]),
+  ...rulesOf(plan, [leaseOf(1), leaseOf(2)]),
   hostServices: [{ protocol: 'tcp', port: 9443 }],
   blockedDestinations: [metadataNetwork],
   keepSource: true,
   otherForwarding: 'leave',
 };
 
+function leaseOf(number: number): LeaseOnWire {
+  return { id: plan.requireId(number), cable: `port${number}` };
+}
+
 /** The same rules for these leased IDs. */
 export function withLeased(ruleset: Ruleset, ...ids: readonly number[]): Ruleset {
-  return {
-    ...ruleset,
-    ...rulesOf(
-      plan,
-      ids.map((id) => plan.requireId(id)),
-    ),
-  };
+  return { ...ruleset, ...rulesOf(plan, ids.map(leaseOf)) };
 }
 
 export async function makeWorld(): Promise<World> {
@@ -111,8 +110,9 @@ async function server(namespaces: Namespaces, host: Machine, name: string, id: n
   const machine = await namespaces.machine(name);
   await cable(host, `port${id}`, machine, 'eth0');
   await host.shell(`ip link set port${id} master ${bridge} up`);
+  const address = plan.addressOf(plan.requireId(id));
   await machine.shell(
-    `ip addr add ${plan.addressOf(plan.requireId(id))}/16 dev eth0; ip link set eth0 up; ip route add default via ${at.host}`,
+    `ip link set eth0 address ${macOf(address)}; ip addr add ${address}/16 dev eth0; ip link set eth0 up; ip route add default via ${at.host}`,
   );
   await machine.listen(22);
   await machine.listen(8000);
