@@ -219,6 +219,7 @@ suite('life', () => {
       const operation = await ended(room, ada, await servers[verb](ada, id));
       assert.equal(operation.state, 'done', `${verb}: ${operation.error?.message}`);
       assert.equal((await servers.get(ada, id)).seen, seen, verb);
+      assert.deepEqual(room.firewall.standing?.stopped, seen === 'stopped' ? ['192.168.10.100'] : [], verb);
     }
   });
 
@@ -344,6 +345,15 @@ suite('reconciler', () => {
     room.engine.world.halt(instances(room)[0]?.name ?? '');
     await eventually('it counts as stopped', async () => (await room.control.servers.get(ada, id)).record.wanted === 'stopped');
     assert.equal(instances(room)[0]?.state, 'stopped');
+    await eventually('its ports refuse', () => room.firewall.standing?.stopped[0] === '192.168.10.100');
+  });
+
+  test('a server that is made and not started refuses at its ports', async () => {
+    await using room = await makeControlRoom();
+    const ada = await room.as('ada');
+    const created = await room.control.servers.create(ada, { start: false });
+    assert.equal((await ended(room, ada, created.operations[0])).state, 'done');
+    assert.deepEqual(room.firewall.standing?.stopped, ['192.168.10.100']);
   });
 
   test('a server that shuts itself down is believed although the event of it was missed', async () => {

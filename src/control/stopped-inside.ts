@@ -18,7 +18,7 @@ export interface StoppedInside {
 }
 
 export function makeStoppedInside(parts: ServerParts, settling: Settling, signal: AbortSignal): StoppedInside {
-  const { store, world, events, log, settings } = parts;
+  const { store, world, rules, events, log, settings } = parts;
   const waiting = new Map<Generation, NodeJS.Timeout>();
 
   async function believe(generation: Generation): Promise<void> {
@@ -31,6 +31,7 @@ export function makeStoppedInside(parts: ServerParts, settling: Settling, signal
     const server = { id: record.id, generation };
     await store.audit.append({ ...originOf(controlItself), deed: 'stop', server, allowed: true, detail: 'shut down from inside' });
     events.emit({ kind: 'server', ...server });
+    await rules.settle();
   }
 
   return {

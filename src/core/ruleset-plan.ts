@@ -7,19 +7,21 @@ export interface LeaseOnWire {
   readonly id: ServerId;
   /** The host's end of its server's network cable. */
   readonly cable: string;
+  readonly isStopped: boolean;
 }
 
 /** Every port of every leased ID, open to the public. Spread it into a `Ruleset` beside what configuration says. */
 export function rulesOf(
   plan: Plan,
   leases: Iterable<LeaseOnWire>,
-): Pick<Ruleset, 'network' | 'hostAddress' | 'leased' | 'cables' | 'forwards'> {
-  const all = [...leases].map(({ id, cable }) => ({ id, cable, address: plan.addressOf(id) }));
+): Pick<Ruleset, 'network' | 'hostAddress' | 'leased' | 'cables' | 'stopped' | 'forwards'> {
+  const all = [...leases].map((lease) => ({ ...lease, address: plan.addressOf(lease.id) }));
   return {
     network: plan.network.text,
     hostAddress: plan.hostAddress,
     leased: all.map(({ address }) => address),
     cables: all.map(({ cable, address }) => ({ name: cable, address })),
+    stopped: all.filter(({ isStopped }) => isStopped).map(({ address }) => address),
     forwards: all.flatMap(({ id, address }) =>
       plan
         .portsOf(id)

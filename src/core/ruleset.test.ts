@@ -7,7 +7,7 @@ import { type LeaseOnWire, rulesOf } from './ruleset-plan.ts';
 import { metadataNetwork, type Ruleset, rulesetText } from './ruleset.ts';
 
 const plan = parsePlan({});
-const lease = (id: ServerId): LeaseOnWire => ({ id, cable: `c${id}-0a1b2c3d` });
+const lease = (id: ServerId): LeaseOnWire => ({ id, cable: `c${id}-0a1b2c3d`, isStopped: id === 123 });
 const rules: Ruleset = {
   table: 'myserver',
   bridge: 'msbr0',
@@ -32,6 +32,7 @@ suite('rulesetText', () => {
       ...rules,
       leased: [],
       cables: [],
+      stopped: [],
       forwards: [],
       hostServices: [],
       blockedDestinations: [],
@@ -93,6 +94,7 @@ suite('rulesetText', () => {
     ['a leased address that is none', { leased: ['192.168.0.5, 1.2.3.4'] }, 'bad-configuration'],
     ['a blocked network that is none', { blockedDestinations: ['all'] }, 'bad-configuration'],
     ['a service without a port', { hostServices: [{ protocol: 'tcp', port: 0 }] }, 'bad-configuration'],
+    ['a stopped server’s address that is none', { stopped: ['192.168.0.5, 1.2.3.4'] }, 'bad-configuration'],
     ['a cable with a quote in its name', { cables: [{ name: 'c0" . 02:6d', address: '192.168.10.100' }] }, 'bad-configuration'],
     ['a cable whose address is none', { cables: [{ name: 'c0', address: '192.168.10.100 drop' }] }, 'bad-configuration'],
     ['a cable of nobody’s address', { cables: [{ name: 'c0', address: '192.168.10.200' }] }, 'conflict'],

@@ -46,6 +46,8 @@ export interface Ruleset {
   /** Private addresses of leased IDs: only these talk to anybody. An instance with another address is closed in, whatever it is. */
   readonly leased: readonly string[];
   readonly cables: readonly Cable[];
+  /** Those of the leased whose server is not meant to run: their ports refuse at once, where a caller would wait for nobody to answer. */
+  readonly stopped: readonly string[];
   readonly forwards: readonly Forward[];
   /** What servers may reach on the host, at any of its addresses, beside DNS and DHCP: the gateway's listeners. */
   readonly hostServices: readonly HostService[];
@@ -61,13 +63,14 @@ export interface Ruleset {
 export const metadataNetwork = '169.254.0.0/16';
 
 /** The sets and maps that change with every lease; everything else in the text follows from configuration. */
-type ElementSet = 'leased' | 'cables' | 'macs' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
+type ElementSet = 'leased' | 'stopped' | 'cables' | 'macs' | 'tcp_forward' | 'udp_forward' | 'tcp_forward_at' | 'udp_forward_at';
 
 /** Elements as nft writes them (`2123 : 192.168.11.123 . 22`), sorted by number. */
 function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly string[]>> {
   const leased = new Set(ruleset.leased.map(address));
   const found: Record<ElementSet, Map<number, string>> = {
     leased: new Map([...leased].map((value) => [value, ipv4Text(value)])),
+    stopped: new Map(ruleset.stopped.map((text) => [address(text), text])),
     cables: new Map(),
     macs: new Map(),
     tcp_forward: new Map(),
@@ -97,6 +100,7 @@ function rulesetElements(ruleset: Ruleset): Readonly<Record<ElementSet, readonly
   }
   return {
     leased: sorted(found.leased),
+    stopped: sorted(found.stopped),
     cables: sorted(found.cables),
     macs: sorted(found.macs),
     tcp_forward: sorted(found.tcp_forward),
@@ -140,6 +144,7 @@ function mapsText(ruleset: Ruleset, elements: Readonly<Record<ElementSet, readon
   const byAddress = 'type ipv4_addr . inet_service : ipv4_addr . inet_service';
   return [
     holder('set leased', 'type ipv4_addr', elements.leased),
+    holder('set stopped', 'type ipv4_addr', elements.stopped),
     holder('map tcp_forward', byPort, elements.tcp_forward),
     holder('map udp_forward', byPort, elements.udp_forward),
     holder('map tcp_forward_at', byAddress, elements.tcp_forward_at),
@@ -218,6 +223,8 @@ function filterText(ruleset: Ruleset): string {
 		ct state established,related accept
 		ct state invalid drop
 		${cut}
+		ct status dnat ip daddr @stopped meta l4proto tcp reject with tcp reset
+		ct status dnat ip daddr @stopped reject
 		iifname "${bridge}" oifname "${bridge}" accept
 		iifname "${bridge}" ip daddr @blocked drop
 		iifname "${bridge}" accept
@@ -229,6 +236,7 @@ function filterText(ruleset: Ruleset): string {
 	chain from_host {
 		type filter hook output priority filter - 10; policy accept;
 		ip daddr ${network} ct state new ${cut}
+		ip daddr @stopped ct state new meta l4proto tcp reject with tcp reset
 	}`;
 }
 

@@ -115,7 +115,7 @@ function rulesetFor({ plan, firewall, engine }: Config, servers: readonly Server
     bridge: engine.network,
     ...rulesOf(
       plan,
-      servers.map(({ id, generation }) => ({ id, cable: cableNameOf(id, generation) })),
+      servers.map(({ id, generation, wanted }) => ({ id, cable: cableNameOf(id, generation), isStopped: wanted === 'stopped' })),
     ),
     hostServices: firewall.hostServices,
     blockedDestinations: firewall.blocked,

@@ -19,6 +19,7 @@ export const conformanceRuleset: Ruleset = {
   network: '10.98.0.0/16',
   hostAddress: '10.98.0.1',
   leased: ['10.98.10.101', '10.98.10.102'],
+  stopped: ['10.98.10.102'],
   cables: [
     { name: 'c2-00000000', address: '10.98.10.102' },
     { name: 'c1-00000000', address: '10.98.10.101' },
@@ -82,6 +83,7 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
         { forwards: rules.forwards.slice(1) },
         { leased: [...rules.leased, '10.98.10.103'] },
         { cables: rules.cables.slice(1) },
+        { stopped: [] },
         { hostServices: [] },
         { blockedDestinations: [] },
         { keepSource: false },
@@ -99,7 +101,7 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
     });
 
     test('set takes empty rules and full ones in turn', async () => {
-      const empty = { ...rules, leased: [], cables: [], forwards: [], hostServices: [], blockedDestinations: [] };
+      const empty = { ...rules, leased: [], cables: [], stopped: [], forwards: [], hostServices: [], blockedDestinations: [] };
       await firewall.set(empty);
       assert.equal(await firewall.matches(empty), true);
       await firewall.set(rules);

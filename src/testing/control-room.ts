@@ -77,7 +77,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
         bridge: 'br0',
         ...rulesOf(
           plan,
-          servers.map(({ id, generation }) => ({ id, cable: cableNameOf(id, generation) })),
+          servers.map(({ id, generation, wanted }) => ({ id, cable: cableNameOf(id, generation), isStopped: wanted === 'stopped' })),
         ),
         hostServices: [],
         blockedDestinations: [],

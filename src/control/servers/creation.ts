@@ -85,6 +85,7 @@ async function make(parts: ServerParts, context: OperationContext, record: Serve
     await tables.servers.setWanted(record.generation, params.start ? 'running' : 'stopped');
     await tables.keyring.remove(initialPasswordName(record.generation));
   });
+  if (!params.start) await rules.settle();
   await world.refreshOne(record);
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
 }

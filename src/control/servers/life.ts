@@ -65,7 +65,7 @@ function newOperation(caller: Caller, record: ServerRecord, kind: LifeVerb | 'dr
 
 /** What each of them does, from the start, as often as it takes. */
 export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'drop', OperationHandler>> {
-  const { engine, settings, world, store, events } = parts;
+  const { engine, settings, world, store, events, rules } = parts;
 
   /** Runs `work` on the record if it is still there, and tells the world what came of it. */
   const on =
@@ -76,10 +76,14 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
       if (record === undefined) return null;
       if (context.operation.kind !== 'drop' && record.wanted === 'dropping')
         throw fault('wrong-state', `server ${record.id} is being dropped`);
+      // What is meant to run answers, what is not refuses: while the engine is at work, so that a start takes no longer. A drop closes its ports itself.
+      const settled = context.operation.kind === 'drop' ? Promise.resolve() : rules.settle();
+      settled.catch(() => {});
       await work(context, record).catch(async (error: unknown) => {
         if (context.signal.aborted && !context.isStopping()) await wishAsFound(parts, context, record);
         throw error;
       });
+      await settled;
       if (context.operation.kind === 'drop') return { id: record.id };
       await world.refreshOne(record);
       await store.servers.setProblem(record.generation, undefined);
@@ -127,7 +131,7 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
 
 /** Whoever cancels wants no more of it: without this, the reconciler would fulfil the wish a moment later. A wish stated since is left alone. */
 async function wishAsFound(
-  { store, world, log }: ServerParts,
+  { store, world, rules, log }: ServerParts,
   { operation }: OperationContext,
   { id, generation }: ServerRecord,
 ): Promise<void> {
@@ -137,6 +141,7 @@ async function wishAsFound(
     const { seen } = await world.refreshOne({ id, generation });
     if (seen === 'running' || seen === 'paused') await store.servers.setWanted(generation, 'running');
     if (seen === 'stopped') await store.servers.setWanted(generation, 'stopped');
+    await rules.settle();
   } catch (error) {
     log.warn({ id, error: messageOf(error) }, 'after a cancel it could not be told what the server is to do');
   }

@@ -44,6 +44,23 @@ suite('the port blocks', () => {
     assert.equal(await world.neighbour.ask(at.public, 2003), 'refused');
   });
 
+  test('a stopped server’s ports refuse at once, from wherever they are called; a connection from before goes on', async () => {
+    const line = await world.neighbour.open(at.public, 2002);
+    await world.firewall.set({ ...world.ruleset, stopped: [at.bob] });
+    for (const [caller, address, port] of [
+      [world.neighbour, at.public, 2002],
+      [world.neighbour, at.public, 58_002],
+      [world.host, '127.0.0.1', 2002],
+      [world.host, at.bob, 22],
+      [world.alice, at.public, 2002],
+    ] as const)
+      assert.equal(await caller.ask(address, port), 'refused', `${caller.name} to ${address}:${port}`);
+    assert.equal(await world.neighbour.ask(at.public, 2001), 'alice saw 198.18.0.2');
+    assert.equal(await line.say('still there?'), 'still there?');
+    await world.firewall.set(world.ruleset);
+    assert.equal(await world.neighbour.ask(at.public, 2002), 'bob saw 198.18.0.2');
+  });
+
   test('where sources are not kept every client appears as the host', async () => {
     await world.firewall.set({ ...world.ruleset, keepSource: false });
     assert.equal(await world.neighbour.ask(at.public, 2001), 'alice saw 10.99.0.1');

@@ -61,7 +61,7 @@ const baseRuleset: Ruleset = {
 };
 
 function leaseOf(number: number): LeaseOnWire {
-  return { id: plan.requireId(number), cable: `port${number}` };
+  return { id: plan.requireId(number), cable: `port${number}`, isStopped: false };
 }
 
 /** The same rules for these leased IDs. */
