@@ -3,18 +3,11 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Secret } from '../base/secret.ts';
 import type { ServerId } from '../core/ids.ts';
 import type { PersonName } from '../core/names.ts';
+import { sshString } from '../core/ssh-wire.ts';
 import type { KeyPair } from '../store/records.ts';
 import type { HostKey } from '../store/servers.ts';
 
 const algorithm = 'ssh-ed25519';
-
-/** An SSH `string` (RFC 4251, section 5): length in four bytes, then the bytes. */
-function sshString(value: Buffer | string): Buffer {
-  const bytes = Buffer.from(value);
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bytes.length);
-  return Buffer.concat([length, bytes]);
-}
 
 /** The private key in the format of OpenSSH's PROTOCOL.key: unencrypted, one key, padded with 1, 2, 3... to the cipher's block of 8. */
 function privateKeyText(publicBlob: Buffer, publicBytes: Buffer, seed: Buffer, comment: string): string {

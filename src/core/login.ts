@@ -12,7 +12,9 @@ export type ServerReference = { readonly kind: 'id'; readonly id: ServerId } | {
 export interface Login {
   /** Undefined: the key says who it is. */
   readonly person: PersonName | undefined;
-  readonly place: { readonly kind: 'lobby' } | { readonly kind: 'server'; readonly server: ServerReference; readonly inside: string | undefined };
+  readonly place:
+    | { readonly kind: 'lobby' }
+    | { readonly kind: 'server'; readonly server: ServerReference; readonly inside: string | undefined };
 }
 
 /** Linux's own limit (useradd(8)); a domain account inside may have dots and capitals. A leading "-" would be an option of some program. */
@@ -70,12 +72,13 @@ function namedPerson(name: string, whole: string): PersonName {
 }
 
 function insideUser(text: string, whole: string): string {
-  if (!insideRule.test(text)) throw fault('bad-name', `"${shorten(whole)}" is not understood: "${shorten(text)}" can be no user inside a server. ${grammar}`);
+  if (!insideRule.test(text))
+    throw fault('bad-name', `"${shorten(whole)}" is not understood: "${shorten(text)}" can be no user inside a server. ${grammar}`);
   return text;
 }
 
 const grammar =
-  'Use your name for the lobby, an ID such as 123 or a server\'s name for that server, root@123 for another user in it, and you+123 to say who you are';
+  "Use your name for the lobby, an ID such as 123 or a server's name for that server, root@123 for another user in it, and you+123 to say who you are";
 
 function splitOnce(text: string, separator: string): readonly [string, string | undefined] {
   const at = text.indexOf(separator);

@@ -2,6 +2,7 @@
 import { decodeBase64 } from './base64.ts';
 import { fault } from './errors.ts';
 import { shorten } from './ids.ts';
+import { SshReader } from './ssh-wire.ts';
 
 /** Below this an RSA key can be broken by those who try; OpenSSH's own RequiredRSASize default is lower for compatibility alone. */
 const smallestRsaBits = 2048;
@@ -11,7 +12,7 @@ const largestRsaBits = 16_384;
 /** Bytes of an uncompressed point, the form OpenSSH writes: 4, then both coordinates. */
 const pointBytes: Readonly<Record<string, number>> = { nistp256: 65, nistp384: 97, nistp521: 133 };
 
-type Check = (reader: Reader) => string | undefined;
+type Check = (reader: SshReader) => string | undefined;
 
 /** Each reads the whole of its key and says what is wrong, or undefined. */
 const checks: Readonly<Record<string, Check>> = {
@@ -31,7 +32,7 @@ export function isKnownAlgorithm(algorithm: string): boolean {
 /** The algorithm a blob says it is, or undefined when it is no blob. */
 export function algorithmOfBlob(blob: string): string | undefined {
   const bytes = decodeBase64(blob);
-  return bytes === undefined ? undefined : new Reader(bytes).text();
+  return bytes === undefined ? undefined : new SshReader(bytes).text();
 }
 
 /** Throws `bad-key` unless the blob is a whole key of that algorithm and one that we take. `where` begins the sentence: "line 2". */
@@ -46,7 +47,7 @@ export function checkKeyBlob(algorithm: string, blob: string, where: string): vo
     const named = algorithm === '' ? 'no algorithm that we know' : `the algorithm "${shorten(algorithm)}"`;
     throw bad(`${where} has ${named}: make a key with "ssh-keygen -t ed25519"`);
   }
-  const reader = new Reader(bytes);
+  const reader = new SshReader(bytes);
   if (reader.text() !== algorithm)
     throw bad(`${where} is damaged: it says ${algorithm}, but what follows is another kind of key; copy it again`);
   const objection = check(reader) ?? (reader.isAtEnd() ? undefined : 'is damaged: there is more in it than a key; copy it again');
@@ -59,22 +60,22 @@ function bad(sentence: string): Error {
 
 const cutShort = 'is damaged: it is not whole; copy it again';
 
-function checkEd25519(reader: Reader): string | undefined {
+function checkEd25519(reader: SshReader): string | undefined {
   return reader.bytes()?.length === 32 ? undefined : cutShort;
 }
 
-function checkEcdsa(reader: Reader, curve: string): string | undefined {
+function checkEcdsa(reader: SshReader, curve: string): string | undefined {
   if (reader.text() !== curve) return cutShort;
   const point = reader.bytes();
   return point?.length === pointBytes[curve] && point?.[0] === 4 ? undefined : cutShort;
 }
 
-function checkApplication(reader: Reader): string | undefined {
+function checkApplication(reader: SshReader): string | undefined {
   const application = reader.bytes();
   return application !== undefined && application.length <= 1024 ? undefined : cutShort;
 }
 
-function checkRsa(reader: Reader): string | undefined {
+function checkRsa(reader: SshReader): string | undefined {
   const exponent = reader.bytes();
   const modulus = reader.bytes();
   if (exponent === undefined || modulus === undefined) return cutShort;
@@ -94,38 +95,4 @@ function bitsOf(mpint: Uint8Array): number {
   if (first > 127 || (first === 0 && second < 128)) return 0;
   const bytes = first === 0 ? mpint.subarray(1) : mpint;
   return (bytes.length - 1) * 8 + (32 - Math.clz32(bytes[0] ?? 0));
-}
-
-/** Reads the length-prefixed strings of RFC 4251 section 5. After a string that is not whole everything is undefined. */
-class Reader {
-  readonly #data: Uint8Array;
-  #at = 0;
-
-  constructor(data: Uint8Array) {
-    this.#data = data;
-  }
-
-  bytes(): Uint8Array | undefined {
-    const [a, b, c, d] = this.#data.subarray(this.#at, this.#at + 4);
-    if (a === undefined || b === undefined || c === undefined || d === undefined) return this.#fail();
-    const length = a * 2 ** 24 + b * 2 ** 16 + c * 2 ** 8 + d;
-    const begin = this.#at + 4;
-    if (length > this.#data.length - begin) return this.#fail();
-    this.#at = begin + length;
-    return this.#data.subarray(begin, this.#at);
-  }
-
-  text(): string | undefined {
-    const bytes = this.bytes();
-    return bytes === undefined || bytes.length > 100 ? undefined : String.fromCharCode(...bytes);
-  }
-
-  isAtEnd(): boolean {
-    return this.#at === this.#data.length;
-  }
-
-  #fail(): undefined {
-    this.#at = this.#data.length + 1;
-    return undefined;
-  }
 }
