@@ -1,0 +1,27 @@
+/** What `mlkem.ts` touches inside ssh2, as it is in the one version that it knows. */
+declare module 'ssh2/lib/protocol/constants.js' {
+  const constants: {
+    readonly DEFAULT_KEX: string[];
+    readonly SUPPORTED_KEX: string[];
+    readonly MESSAGE: { readonly EXT_INFO: number };
+  };
+  export default constants;
+}
+
+declare module 'ssh2/lib/protocol/crypto.js' {
+  const crypto: { readonly bindingAvailable: boolean };
+  export default crypto;
+}
+
+declare module 'ssh2/lib/protocol/utils.js' {
+  const utils: {
+    readonly bufferParser: { readList: () => string[] | undefined };
+    readonly sendPacket: (protocol: unknown, packet: Buffer) => boolean;
+  };
+  export default utils;
+}
+
+declare module 'ssh2/lib/protocol/Protocol.js' {
+  const Protocol: { readonly prototype: object };
+  export default Protocol;
+}
