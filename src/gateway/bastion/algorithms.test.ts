@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import ssh2 from 'ssh2';
+import { makeKeyPair } from '../../control/host-key.ts';
 import { runProcess } from '../../testing/run-process.ts';
 import { hasAesHardware, sshAlgorithms } from './algorithms.ts';
 import { listen } from './round-trip.testing.ts';
@@ -19,9 +19,9 @@ suite('sshAlgorithms', () => {
   });
 
   test('plink gets in', { skip: noPlink }, async () => {
-    const key = ssh2.utils.generateKeyPairSync('ed25519');
-    await using server = await listen(sshAlgorithms(true), { hostKeys: [key.private] });
-    const [, blob = ''] = key.public.split(' ');
+    const key = makeKeyPair('a host');
+    await using server = await listen(sshAlgorithms(true), { hostKeys: [key.privateKey.reveal()] });
+    const [, blob = ''] = key.publicKey.split(' ');
     const line = await runProcess(['ssh-keygen', '-l', '-f', '-'], { input: `ssh-ed25519 ${blob}\n` });
     const fingerprint = line.stdout.split(' ')[1] ?? '';
     const argv = ['plink', '-batch', '-ssh', '-P', String(server.port), '-pw', 'open', '-hostkey', fingerprint, 'ada@127.0.0.1', 'hello'];

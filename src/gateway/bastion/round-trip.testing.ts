@@ -2,9 +2,10 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2, { type Algorithms, type NegotiatedAlgorithms, type ServerConfig } from 'ssh2';
+import { makeKeyPair } from '../../control/host-key.ts';
 import { extendSsh2, hasNativeCrypto } from './mlkem.ts';
 
-const { Client, Server, utils } = ssh2;
+const { Client, Server } = ssh2;
 
 extendSsh2();
 
@@ -19,7 +20,8 @@ export interface Listening extends AsyncDisposable {
 export async function listen(algorithms: Algorithms, config: Partial<ServerConfig> = {}): Promise<Listening> {
   const exchanges: string[] = [];
   const errors: string[] = [];
-  const hostKeys = config.hostKeys ?? [utils.generateKeyPairSync('ed25519').private];
+  // Not ssh2's own generator: one in 256 of its Ed25519 keys cannot be read by ssh2.
+  const hostKeys = config.hostKeys ?? [makeKeyPair('a host').privateKey.reveal()];
   const server = new Server({ ...config, hostKeys, algorithms }, (connection) => {
     connection.on('error', (error) => errors.push(error.message));
     connection.on('handshake', (negotiated) => exchanges.push(negotiated.kex));
