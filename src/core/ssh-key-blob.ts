@@ -42,6 +42,11 @@ export function checkKeyBlob(algorithm: string, blob: string, where: string): vo
     throw bad(`${where} is a DSA key, which is too weak and no longer taken by SSH servers: make one with "ssh-keygen -t ed25519"`);
   if (algorithm.includes('-cert-v')) throw bad(`${where} is a certificate, not a key: give the public key that it was made for`);
   if (bytes === undefined) throw bad(`${where} is damaged: its base64 part is not whole; copy it again, all on one line`);
+  checkKeyBytes(algorithm, bytes, where);
+}
+
+/** The same for a blob as it is on the wire. */
+export function checkKeyBytes(algorithm: string, bytes: Uint8Array, where: string): void {
   const check = Object.hasOwn(checks, algorithm) ? checks[algorithm] : undefined;
   if (check === undefined) {
     const named = algorithm === '' ? 'no algorithm that we know' : `the algorithm "${shorten(algorithm)}"`;
