@@ -3,13 +3,23 @@ import { Value } from 'typebox/value';
 import type { Client } from '../client/client.ts';
 import type { Input, Output, Route } from '../contract/route.ts';
 import { type RouteName, type Routes, routes } from '../contract/routes.ts';
-import type { FindingView, GrantView, GroupView, KeyView, OperationView, PersonView, ServerView } from '../contract/schemas.ts';
+import type {
+  FindingView,
+  GrantView,
+  GroupView,
+  HostKeyView,
+  KeyView,
+  OperationView,
+  PersonView,
+  PlanView,
+  ServerView,
+} from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
 
 type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
 
 const madeAt = '2026-11-22T05:00:00.000Z';
-const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGQ2c3x0b8n1o1u7Yf0p7Wm6mC0f2hB7e4w2k8Xq9r1T';
+const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFqlFBMqZxApferfwVrbSR65vbJST4IAiLNSocam1qCx';
 
 export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {
   return {
@@ -68,6 +78,8 @@ export class MemoryControl {
   /** The name that `me` gives: null for root. */
   asker: string | null = 'jbond007';
   publicHost = 'host.example.org';
+  bastion: PlanView['bastion'] = null;
+  readonly revokedKeys: string[] = [];
   /** Creating or changing this server fails. */
   brokenId: number | undefined;
   readonly #looks = new Map<string, number>();
@@ -244,7 +256,18 @@ export class MemoryControl {
       lastId: 999,
       publicHost: this.publicHost,
       blocks: [{ name: 'ssh', protocols: ['tcp'], privatePort: 22, base: 2000, stride: 1, offset: 0, rule: '2000 + ID' }],
+      bastion: this.bastion,
     }),
+    listHostKeys: ({ query: { host } }) => {
+      const known: HostKeyView[] = [...this.servers.values()].map(({ id }) => ({
+        serverId: id,
+        alias: `server-${id}`,
+        hosts: [`[${this.publicHost}]:${2000 + id}`],
+        publicKey: hostKey,
+      }));
+      const hostKeys = known.filter(({ alias, hosts }) => host === undefined || [alias, ...hosts].includes(host));
+      return { hostKeys, revoked: hostKeys.length === 0 ? [] : this.revokedKeys };
+    },
     checkPlan: () => ({ findings: this.findings }),
     doctor: () => ({ findings: this.findings }),
     treatFinding: ({ params: { id, action } }) => {

@@ -32,6 +32,9 @@ const PublicPortSchema = Type.Object({
   protocol: literals('tcp', 'udp'),
   publicPort: Type.Integer(),
   privatePort: Type.Integer(),
+  publicAddress: Type.Optional(
+    Type.String({ description: "where the plan has several public addresses: this port's own, in place of publicHost" }),
+  ),
 });
 
 export const ServerSchema = Type.Object(
@@ -262,8 +265,28 @@ export const PlanSchema = Type.Object(
         rule: Type.String({ description: 'in words: 2000 + ID' }),
       }),
     ),
+    bastion: nullable(
+      Type.Object(
+        {
+          host: Type.String(),
+          port: Type.Integer(),
+          hostKeys: Type.Array(Type.String({ description: 'OpenSSH public key, without comment' })),
+        },
+        { description: "the gateway's SSH server; null where there is none" },
+      ),
+    ),
   },
   { $id: 'Plan' },
+);
+
+export const HostKeySchema = Type.Object(
+  {
+    serverId: nullable(Type.Integer({ description: 'null: the bastion' })),
+    alias: Type.String({ description: "for OpenSSH's HostKeyAlias: server-123, myserver-gateway" }),
+    hosts: Type.Array(Type.String(), { description: 'as OpenSSH looks it up: [host]:2123' }),
+    publicKey: Type.String({ description: 'OpenSSH public key, without comment' }),
+  },
+  { $id: 'HostKey' },
 );
 
 export const AuditLineSchema = Type.Object(
@@ -295,5 +318,6 @@ export type GroupView = Static<typeof GroupSchema>;
 export type GrantView = Static<typeof GrantSchema>;
 export type ImageView = Static<typeof ImageSchema>;
 export type FindingView = Static<typeof FindingSchema>;
+export type HostKeyView = Static<typeof HostKeySchema>;
 export type PlanView = Static<typeof PlanSchema>;
 export type AuditLineView = Static<typeof AuditLineSchema>;

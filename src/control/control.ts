@@ -156,6 +156,16 @@ export interface InstallationFacts {
   readonly plan: Plan;
   /** The name or address that people use. */
   readonly publicHost: string;
+  /** Asked at each view: the gateway comes and goes, and its keys are its own. */
+  readonly bastion: () => Bastion | undefined;
+}
+
+/** The gateway's SSH server, as people reach it. */
+export interface Bastion {
+  readonly host: string;
+  readonly port: number;
+  /** OpenSSH public keys; comments are not shown. */
+  readonly hostKeys: readonly string[];
 }
 
 export interface ServerControl {

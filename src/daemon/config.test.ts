@@ -9,6 +9,7 @@ suite('readConfig', () => {
   test('readConfig gives every field a default', () => {
     const config = readConfig({});
     assert.equal(config.api.port, 9440);
+    assert.deepEqual(config.bastion, { isEnabled: true, port: undefined });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
     assert.deepEqual(config.defaults.limits, { memoryBytes: 512 * 2 ** 20, cpus: 1, diskBytes: 5 * 2 ** 30 });
   });

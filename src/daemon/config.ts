@@ -36,6 +36,8 @@ const ConfigSchema = Type.Partial(
     /** Packages and images that can be made again. */
     cacheDir: text,
     api: part({ host: text, port, allowedHosts: Type.Array(text) }),
+    /** The gateway's SSH server. */
+    bastion: part({ enabled: Type.Boolean(), port }),
     /** See `core/plan-config.ts`; `{}` is the classic plan. */
     plan: Type.Record(Type.String(), Type.Unknown()),
     engine: part({ socket: text, project: text, pool: text, network: text }),
@@ -65,6 +67,8 @@ export interface Config {
   readonly runDir: string;
   readonly cacheDir: string;
   readonly api: { readonly host: string; readonly port: number; readonly allowedHosts: readonly string[] };
+  /** Port undefined: chosen at start, 22 where it is free, else 3022. */
+  readonly bastion: { readonly isEnabled: boolean; readonly port: number | undefined };
   readonly plan: Plan;
   readonly engine: { readonly socket: string; readonly project: string; readonly pool: string; readonly network: string };
   readonly firewall: {
@@ -111,6 +115,7 @@ export function readConfig(value: unknown): Config {
     runDir: written.runDir ?? '/run/myserver',
     cacheDir: written.cacheDir ?? '/var/cache/myserver',
     api: { host: api.host ?? '127.0.0.1', port: api.port ?? 9440, allowedHosts: api.allowedHosts ?? [] },
+    bastion: { isEnabled: written.bastion?.enabled ?? true, port: written.bastion?.port },
     plan: parsePlan(written.plan ?? {}),
     engine: {
       socket: engine.socket ?? '/var/lib/incus/unix.socket',

@@ -68,7 +68,11 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     hands: handsFor(config),
     host: hostDoctorFor(config),
     settings: settingsFor(config),
-    facts: { version: await readVersion(), publicHost: config.publicHost ?? guessPublicHost(config.engine.network) },
+    facts: {
+      version: await readVersion(),
+      publicHost: config.publicHost ?? guessPublicHost(config.engine.network),
+      bastion: () => undefined,
+    },
     clock: systemClock,
     log,
   });

@@ -7,6 +7,7 @@ import type * as wire from '../contract/schemas.ts';
 import { makeClient } from '../client/client.ts';
 import type { OperationVerbs } from '../control/control.ts';
 import { basic, makeApiRoom, passwordOf, type Reply } from './api-room.testing.ts';
+import { hostKeysOf } from './known-hosts.ts';
 import { bind, makeHandlers } from './routes.ts';
 import { makeViews } from './views.ts';
 
@@ -22,7 +23,9 @@ suite('api', () => {
   test('bind gives every route of the contract one handler and leaves none over', async () => {
     await using world = await makeApiRoom();
     const { control } = world.room;
-    const handlers = makeHandlers({ control, people: world.people, views: makeViews(() => control.facts) });
+    const views = makeViews(() => control.facts);
+    const hostKeys = () => hostKeysOf(world.room.store.hostKeys, control.facts);
+    const handlers = makeHandlers({ control, people: world.people, views, hostKeys });
     assert.deepEqual(Object.keys(handlers).toSorted(), Object.keys(routes).toSorted());
     const bound = bind(handlers);
     assert.deepEqual(bound.map(({ route }) => route.name).toSorted(), Object.keys(routes).toSorted());

@@ -11,7 +11,7 @@ import type { PeopleControl } from '../control/people/people-control.ts';
 import type { HostKeys } from '../store/servers.ts';
 import { makeDoor } from './door.ts';
 import { makeEventStreams } from './event-stream.ts';
-import { knownHostsText } from './known-hosts.ts';
+import { hostKeysOf, knownHostsText } from './known-hosts.ts';
 import { listenForRoot } from './root-socket.ts';
 import { bind, makeHandlers } from './routes.ts';
 import { makeViews } from './views.ts';
@@ -59,7 +59,7 @@ const graceMs = 2000;
 export async function makeApi({ control, people, hostKeys, log, config: given }: ApiOptions): Promise<Api> {
   const config = { ...defaultApiConfig, ...given };
   const views = makeViews(() => control.facts);
-  const routes = bind(makeHandlers({ control, people, views }));
+  const routes = bind(makeHandlers({ control, people, views, hostKeys: () => hostKeysOf(hostKeys, control.facts) }));
   const streams = makeEventStreams({ control, views, log, heartbeatMs: config.heartbeatMs });
   const stopping = new AbortController();
   const common = {
@@ -67,7 +67,7 @@ export async function makeApi({ control, people, hostKeys, log, config: given }:
     people,
     streams,
     log,
-    knownHosts: () => knownHostsText(hostKeys, control.facts),
+    knownHosts: async () => knownHostsText(await hostKeysOf(hostKeys, control.facts)),
     version: control.facts.version,
     guard: config,
     loginsPerMinute: config.loginsPerMinute,

@@ -5,6 +5,7 @@ import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import type { Approach } from '../control/people/password-proof.ts';
+import type { PublishedHostKeys } from './known-hosts.ts';
 import type { Views } from './views.ts';
 
 /** Whoever calls a door that is open to anybody is known only by where they come from. */
@@ -24,4 +25,5 @@ export interface HandlerParts {
   readonly control: ServerControl;
   readonly people: PeopleControl;
   readonly views: Views;
+  readonly hostKeys: () => Promise<PublishedHostKeys>;
 }

@@ -3,6 +3,7 @@ import { fault } from '../core/errors.ts';
 import { shorten } from '../core/ids.ts';
 import type { FindingAction } from '../control/control.ts';
 import type { HandlerParts, Handlers } from './handler.ts';
+import { knownBy } from './known-hosts.ts';
 import { auditLineView, findingView } from './views.ts';
 
 const actions = ['mend', 'adopt', 'discard'] as const satisfies readonly FindingAction[];
@@ -11,10 +12,12 @@ export function installationHandlers({
   control,
   people,
   views,
-}: HandlerParts): Pick<Handlers, 'health' | 'getPlan' | 'checkPlan' | 'doctor' | 'treatFinding' | 'listAudit'> {
+  hostKeys,
+}: HandlerParts): Pick<Handlers, 'health' | 'getPlan' | 'listHostKeys' | 'checkPlan' | 'doctor' | 'treatFinding' | 'listAudit'> {
   return {
     health: () => Promise.resolve({ ok: true, version: control.facts.version }),
     getPlan: () => Promise.resolve(views.plan()),
+    listHostKeys: async ({ query: { host } }) => knownBy(await hostKeys(), host),
     checkPlan: async ({ caller }) => ({ findings: (await control.doctor.checkPlan(caller)).map(findingView) }),
     doctor: async ({ caller }) => ({ findings: (await control.doctor.examine(caller)).map(findingView) }),
     async treatFinding({ caller, params, body }) {

@@ -9,7 +9,7 @@ import { parseServerId } from '../core/ids.ts';
 import { parsePersonName } from '../core/names.ts';
 import { parsePlan } from '../core/plan.ts';
 import { makeApiRoom } from './api-room.testing.ts';
-import { knownHostsText } from './known-hosts.ts';
+import { hostKeysOf, knownBy, knownHostsText } from './known-hosts.ts';
 
 const owner = parsePersonName('ada');
 const publicKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHdRnGqIJgjXFBiDIYV4bPSgIu5rnnuIrmKFWiVXq1fN root@server-7';
@@ -36,16 +36,46 @@ suite('known-hosts', () => {
     }
   });
 
-  test('knownHostsText names an IPv6 host, the plain port 22, and revoked keys, and passes over IDs that the plan has no more', async () => {
-    const keys = (ids: readonly number[]) => ({
-      list: () => Promise.resolve(ids.map((id) => ({ owner, id: parseServerId(id), publicKey }))),
-      revoked: () => Promise.resolve([{ publicKey, atMs: 0 }]),
-    });
-    const short = publicKey.split(' ').slice(0, 2).join(' ');
-    const facts = { version: '', publicHost: '2001:db8::1', plan: parsePlan({}) };
-    assert.equal(await knownHostsText(keys([7, 5000]), facts), `[2001:db8::1]:2007 ${short}\n@revoked * ${short}\n`);
+  test('an IPv6 host, the plain port 22 and revoked keys are named as OpenSSH does, and IDs that the plan has no more are passed over', async () => {
+    const facts = { publicHost: '2001:db8::1', plan: parsePlan({}), bastion: () => undefined };
+    assert.equal(knownHostsText(await hostKeysOf(keys([7, 5000]), facts)), `[2001:db8::1]:2007 ${short}\n@revoked * ${short}\n`);
     const block = { name: 'ssh', privatePort: 22, base: 22, stride: 1 };
     const plan = parsePlan({ blocks: [block], ids: { first: 0, last: 0 } });
-    assert.equal(await knownHostsText(keys([0]), { ...facts, publicHost: 'host', plan }), `host ${short}\n@revoked * ${short}\n`);
+    assert.equal(
+      knownHostsText(await hostKeysOf(keys([0]), { ...facts, publicHost: 'host', plan })),
+      `host ${short}\n@revoked * ${short}\n`,
+    );
   });
+
+  test('the bastion is known by its own keys, without their comments', async () => {
+    const bastion = () => ({ host: 'gate', port: 3022, hostKeys: [publicKey, 'ssh-rsa AAAA root@gate'] });
+    const published = await hostKeysOf(keys([7]), { publicHost: 'gate', plan: parsePlan({}), bastion });
+    assert.equal(knownHostsText(published), `[gate]:3022 ${short}\n[gate]:3022 ssh-rsa AAAA\n[gate]:2007 ${short}\n@revoked * ${short}\n`);
+    assert.deepEqual(
+      knownBy(published, 'myserver-gateway').hostKeys.map((one) => one.publicKey),
+      [short, 'ssh-rsa AAAA'],
+    );
+  });
+
+  test('knownBy finds a server by its alias and by host and port in any case, with what is revoked, and nothing for a stranger', async () => {
+    const published = await hostKeysOf(keys([7, 8]), { publicHost: 'Host', plan: parsePlan({}), bastion: () => undefined });
+    for (const name of ['server-7', '[host]:2007', '[HOST]:2007']) {
+      const { hostKeys, revoked } = knownBy(published, name);
+      assert.deepEqual([hostKeys.map((one) => one.serverId), revoked], [[7], [short]], name);
+    }
+    assert.deepEqual(knownBy(published, 'host'), { hostKeys: [], revoked: [] });
+  });
+
+  test('GET /host-keys answers anybody', async () => {
+    await using world = await makeApiRoom();
+    const reply = await world.call('/api/v1/host-keys?host=server-7');
+    assert.deepEqual([reply.status, reply.json()], [200, { hostKeys: [], revoked: [] }]);
+  });
+});
+
+const short = publicKey.split(' ').slice(0, 2).join(' ');
+
+const keys = (ids: readonly number[]) => ({
+  list: () => Promise.resolve(ids.map((id) => ({ owner, id: parseServerId(id), publicKey }))),
+  revoked: () => Promise.resolve([{ publicKey, atMs: 0 }]),
 });

@@ -29,7 +29,13 @@ export function makeViews(facts: () => InstallationFacts) {
       type,
       ...limits,
       address: plan.addressOf(id),
-      ports: plan.portsOf(id).map(({ block, protocol, publicPort, privatePort }) => ({ block, protocol, publicPort, privatePort })),
+      ports: plan.portsOf(id).map(({ block, protocol, publicPort, privatePort, publicAddress }) => ({
+        block,
+        protocol,
+        publicPort,
+        privatePort,
+        ...(publicAddress === undefined ? {} : { publicAddress }),
+      })),
       status: statusOf({ ...record, seen }),
       problem: problem ?? null,
       notes,
@@ -53,7 +59,8 @@ export function makeViews(facts: () => InstallationFacts) {
       };
     },
     plan(): wire.PlanView {
-      const { plan, publicHost } = facts();
+      const { plan, publicHost, bastion } = facts();
+      const there = bastion();
       return {
         network: plan.config.network,
         host: plan.hostAddress,
@@ -69,6 +76,7 @@ export function makeViews(facts: () => InstallationFacts) {
           offset,
           rule: stride === 1 ? `${base + offset} + ID` : `${base + offset} + ${stride} x ID`,
         })),
+        bastion: there === undefined ? null : { host: there.host, port: there.port, hostKeys: there.hostKeys.map(withoutComment) },
       };
     },
   };
@@ -181,6 +189,11 @@ export function auditLineView({ atMs, person, via, fromAddress, deed, server, al
 
 export function goneView({ id, generation }: ServerRecord): EventView {
   return { kind: 'server-gone', id, generation };
+}
+
+/** A host key's comment is nobody's business. */
+export function withoutComment(publicKey: string): string {
+  return publicKey.split(' ').slice(0, 2).join(' ');
 }
 
 function time(ms: number): string {

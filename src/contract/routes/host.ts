@@ -82,6 +82,18 @@ export const hostRoutes = {
     summary: 'The addressing plan',
     response: s.PlanSchema,
   },
+  listHostKeys: {
+    method: 'GET',
+    path: '/host-keys',
+    name: 'listHostKeys',
+    tag: 'plan',
+    door: 'anybody',
+    status: 200,
+    summary:
+      "The true SSH host keys of servers and bastion, and those that are nobody's any more; with host, only what is known by that name",
+    query: Type.Object({ host: optionalText(300) }),
+    response: Type.Object({ hostKeys: Type.Array(s.HostKeySchema), revoked: Type.Array(Type.String()) }),
+  },
   checkPlan: {
     method: 'GET',
     path: '/plan/check',
