@@ -20,7 +20,7 @@ const root = join(import.meta.dirname, '..');
 const cache = '/var/cache/myserver-test';
 const types = ['minimal', 'web'];
 /** Clients that tests drive. */
-const clients = ['openssh-client', 'curl', 'rsync', 'putty-tools', 'bash-completion', 'busybox-static', 'zsh', 'fish'];
+const clients = ['openssh-client', 'curl', 'rsync', 'putty-tools', 'bash-completion', 'busybox-static', 'zsh', 'fish', 'patch'];
 
 const help = `sudo ./test              everything that can break daily
 sudo ./test --long       and the long tests: every crash point, faults, fuzzing, load

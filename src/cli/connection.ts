@@ -35,16 +35,14 @@ export function makeConnection(options: ConnectOptions, surroundings: Surroundin
 }
 
 async function findWay(options: ConnectOptions, surroundings: Surroundings): Promise<Client> {
-  const { env, isRoot, sessions, clock } = surroundings;
-  const url = options.url ?? nonEmpty(env['MYSERVER_URL']);
-  const user = options.user ?? nonEmpty(env['MYSERVER_USER']);
-  const address = url === undefined ? undefined : parseAddress(url);
-  const fits = (session: StoredSession) =>
-    (address === undefined || session.url === address) && (user === undefined || session.person === user);
-  const session = (await sessions.list()).find((one) => fits(one));
-  const hasExpired = session !== undefined && Date.parse(session.expiresAt) <= clock.now();
+  const { env } = surroundings;
+  if (options.withoutSignIn === true) {
+    const { url, ...more } = await addressOf(options, surroundings);
+    return url === undefined ? rootClient(env) : (await reach({ ...more, url })).client;
+  }
+  const { session, hasExpired, address, user, isForRoot } = await findSession(options, surroundings);
   if (session !== undefined && !hasExpired) return (await reach(optionsOf(options, session), session.token)).client;
-  if (isRoot && address === undefined && user === undefined) return rootClient(env);
+  if (isForRoot) return rootClient(env);
   if (session !== undefined && !surroundings.terminal.isTerminal && options.passwordStdin !== true)
     throw fault(
       'not-signed-in',
@@ -52,6 +50,28 @@ async function findWay(options: ConnectOptions, surroundings: Surroundings): Pro
     );
   const target = session === undefined ? { ...options, url: address ?? defaultAddress } : optionsOf(options, session);
   return passwordClient(target, user ?? session?.person ?? surroundings.userName, surroundings.terminal);
+}
+
+/** See `Machine.addressOf`. Who names an address says with it all that leads there: no file of sign-ins is read, whatever is wrong with it. */
+export async function addressOf(
+  options: ConnectOptions,
+  surroundings: Surroundings,
+): Promise<Pick<ConnectOptions, 'url' | 'ca' | 'insecureHttp'>> {
+  if (options.withoutSignIn === true && options.url !== undefined) return options;
+  const { session, hasExpired, address, isForRoot } = await findSession(options, surroundings);
+  if (isForRoot && hasExpired) return {};
+  return session === undefined ? { ...options, url: address ?? defaultAddress } : optionsOf(options, session);
+}
+
+async function findSession(options: ConnectOptions, { env, isRoot, sessions, clock }: Surroundings) {
+  const url = options.url ?? nonEmpty(env['MYSERVER_URL']);
+  const user = options.user ?? nonEmpty(env['MYSERVER_USER']);
+  const address = url === undefined ? undefined : parseAddress(url);
+  const fits = (session: StoredSession) =>
+    (address === undefined || session.url === address) && (user === undefined || session.person === user);
+  const session = (await sessions.list()).find((one) => fits(one));
+  const hasExpired = session === undefined || Date.parse(session.expiresAt) <= clock.now();
+  return { session, hasExpired, address, user, isForRoot: isRoot && address === undefined && user === undefined };
 }
 
 function optionsOf(options: ConnectOptions, session: StoredSession): ConnectOptions & { readonly url: string } {

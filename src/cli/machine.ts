@@ -5,17 +5,29 @@ import path from 'node:path';
 import type { Machine, SessionStore } from '../commands/context.ts';
 import { fault } from '../core/errors.ts';
 import { defaultAddress, nonEmpty, reach } from './connection.ts';
+import { readText, writeText } from './text-file.ts';
 
 /** Key files are a few hundred bytes; this keeps a slip of the keyboard (a disk image) out of memory. */
 const longestFile = 1_000_000;
 
-/** `userName` is that of the account; what the environment names for myserver goes before it. */
-export function makeMachine(sessions: SessionStore, userName: string, env: NodeJS.ProcessEnv): Machine {
+export interface MachineParts extends Pick<Machine, 'addressOf'> {
+  readonly sessions: SessionStore;
+  /** Of the account; what the environment names for myserver goes before it. */
+  readonly userName: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export function makeMachine({ sessions, userName, env, addressOf }: MachineParts): Machine {
   return {
     hostName: os.hostname(),
     userName: nonEmpty(env['MYSERVER_USER']) ?? userName,
     defaultAddress: nonEmpty(env['MYSERVER_URL']) ?? defaultAddress,
     sessions,
+    home: os.homedir(),
+    program: programWords(env),
+    addressOf,
+    readText,
+    writeText,
     reach,
     absolutePath: (file) => path.resolve(file),
     async readFile(file) {
@@ -34,6 +46,12 @@ export function makeMachine(sessions: SessionStore, userName: string, env: NodeJ
       return { path: file, [Symbol.asyncDispose]: () => rm(dir, { recursive: true, force: true }) };
     },
   };
+}
+
+/** The launcher says where it is, and stays there when the program behind it is another version. */
+function programWords(env: NodeJS.ProcessEnv): readonly string[] {
+  const launcher = env['MYSERVER_PROGRAM'] ?? '';
+  return path.isAbsolute(launcher) ? [launcher] : [process.execPath, ...process.execArgv, path.resolve(process.argv[1] ?? '')];
 }
 
 /** The child has the terminal, and gets ^C from it itself; what is sent to us alone is passed on. */

@@ -4,7 +4,7 @@ import os from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../base/clock.ts';
 import { runCommand } from '../commands/run.ts';
-import { makeConnection } from './connection.ts';
+import { addressOf, makeConnection } from './connection.ts';
 import { makeMachine } from './machine.ts';
 import { makeSessionStore, sessionPath } from './session-file.ts';
 import { makeNodeTerminal } from './terminal.ts';
@@ -25,10 +25,11 @@ export async function runOnThisTerminal(argv: readonly string[]): Promise<number
     process.once('SIGINT', () => process.exit(130));
   });
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => interrupted.abort());
+  const surroundings = { env, isRoot: uid === 0, userName, terminal, sessions, clock: systemClock };
   return runCommand(argv, {
     terminal,
-    machine: makeMachine(sessions, userName, env),
-    connect: (options) => makeConnection(options, { env, isRoot: uid === 0, userName, terminal, sessions, clock: systemClock }),
+    machine: makeMachine({ sessions, userName, env, addressOf: (options) => addressOf(options, surroundings) }),
+    connect: (options) => makeConnection(options, surroundings),
     clock: systemClock,
     randomId: randomUUID,
     sleep: (ms) => sleep(ms),

@@ -77,6 +77,9 @@ const sources: Readonly<Record<string, Source>> = {
   files: 'files',
   '--key': 'files',
   '--ca': 'files',
+  '--write': 'files',
+  '--remove': 'files',
+  '--putty-unix': 'files',
   '--metadata': 'files',
   '--rootfs': 'files',
 };

@@ -33,6 +33,8 @@ export interface ConnectOptions {
   readonly ca?: string;
   readonly insecureHttp?: boolean;
   readonly passwordStdin?: boolean;
+  /** For what everybody may ask: without a token or a password. */
+  readonly withoutSignIn?: boolean;
   /** Completion: rather fail than ask. */
   readonly neverAsk?: boolean;
   /** Told the password that was given to sign in with, if one was needed, so that nobody is asked for it twice. */
@@ -74,9 +76,18 @@ export interface Machine {
   /** Control on this machine, where no address is given. */
   readonly defaultAddress: string;
   readonly sessions: SessionStore;
+  readonly home: string;
+  /** Absolute words that run this program. */
+  readonly program: readonly string[];
+  /** What leads to the same control from anywhere, without a sign-in: no address is root's own socket. */
+  addressOf(options: ConnectOptions): Promise<Pick<ConnectOptions, 'url' | 'ca' | 'insecureHttp'>>;
   /** Text of a file. Throws `bad-request` with a sentence. */
   readFile(path: string): Promise<string>;
   absolutePath(path: string): string;
+  /** A text file of the person's, undefined where there is none. Throws `bad-request` for what is not UTF-8. */
+  readText(path: string): Promise<string | undefined>;
+  /** Replaces it whole or not at all, or removes it. A new file is for its owner alone. */
+  writeText(path: string, text: string | undefined): Promise<void>;
   /** Runs a program on this terminal. Its exit code; 128 + signal when a signal ended it. */
   execute(argv: readonly string[]): Promise<number>;
   /** A private file that vanishes with the value. */

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
 import { errorCatalogue } from '../core/errors.ts';
+import { golden } from './golden.testing.ts';
 import { personNamed, MemoryControl, serverOf } from './memory-control.testing.ts';
 import { commandEntries, makeProgram } from './run.ts';
 import { type Typed, typed } from './typed.testing.ts';
 import { usageText } from './usage.ts';
 import type { Context } from './context.ts';
 import { Invocation } from './invocation.ts';
-
-/** Compares with a file under golden/; `UPDATE_GOLDEN=1` writes it. */
-async function golden(name: string, text: string): Promise<void> {
-  const file = new URL(`golden/${name}.txt`, import.meta.url);
-  if (process.env['UPDATE_GOLDEN'] === '1') await writeFile(file, text);
-  assert.equal(text, await readFile(file, 'utf8'));
-}
 
 const whole = (argv: string, { exitCode, output, error }: Typed) =>
   `$ myserver ${argv}\n${output}--- error side:\n${error}--- exit code ${exitCode}\n`;
@@ -45,7 +38,7 @@ suite('list', () => {
   for (const format of ['table', 'json', 'csv', 'yaml']) {
     test(`list -f ${format} is as in the golden file, and nothing in it can be obeyed by a terminal`, async () => {
       const { output } = await typed(['list', '-f', format], { control: twoServers() });
-      await golden(`list.${format}`, output);
+      await golden(`list.${format}.txt`, output);
       assert.doesNotMatch(output.replaceAll(/\r?\n/gu, ''), /\p{Cc}/u);
     });
   }
@@ -72,7 +65,7 @@ suite('usage and help', () => {
   test('myserver alone prints the usage and ends with 0', async () => {
     const { exitCode, output, error } = await typed([]);
     assert.deepEqual({ exitCode, error }, { exitCode: 0, error: '' });
-    await golden('usage', output);
+    await golden('usage.txt', output);
   });
 
   test('the usage names every command', () => {
@@ -97,7 +90,7 @@ suite('usage and help', () => {
       assert.match(output, /\nExamples:\n|\nCommands:\n/u);
       helps.push(`${output}\n`);
     }
-    await golden('help', helps.join('----\n'));
+    await golden('help.txt', helps.join('----\n'));
   });
 
   test('help WORD is WORD --help', async () => {
@@ -222,7 +215,7 @@ suite('create', () => {
       '--no-start',
     ];
     const result = await typed(line, { control, files });
-    await golden('create', whole(line.join(' '), result));
+    await golden('create.txt', whole(line.join(' '), result));
     const call = control.calls.find(({ name }) => name === 'createServers');
     assert.equal(call?.idempotencyKey, '11111111-2222-4333-8444-555555555555');
     assert.deepEqual(call.input, {
@@ -252,7 +245,7 @@ suite('create', () => {
 
   test('create --count 5 -f csv gives a table for a class on the output and nothing else', async () => {
     const { output, exitCode } = await typed(['create', '--count', '5', '-f', 'csv']);
-    await golden('create-class.csv', output);
+    await golden('create-class.csv.txt', output);
     assert.equal(exitCode, 0);
   });
 

@@ -66,17 +66,12 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
     hostName: 'desk',
     userName: 'jbond007',
     defaultAddress: 'http://127.0.0.1:9440',
-    sessions: {
-      list: () => Promise.resolve(sessions),
-      save: (session) => Promise.resolve(void sessions.unshift(session)),
-      remove: (url) =>
-        Promise.resolve(
-          void sessions.splice(
-            sessions.findIndex((session) => session.url === url),
-            1,
-          ),
-        ),
-    },
+    sessions: sessionsIn(sessions),
+    home: '/home/jbond007',
+    program: ['/usr/local/bin/myserver'],
+    addressOf: ({ url }) => Promise.resolve(url === undefined ? {} : { url }),
+    readText: (path) => Promise.resolve(files.get(path)),
+    writeText: (path, text) => Promise.resolve(void (text === undefined ? files.delete(path) : files.set(path, text))),
     readFile: (path) => Promise.resolve(files.get(path) ?? ''),
     absolutePath: (path) => `/home/jbond007/${path}`,
     execute: (command) => Promise.resolve(void executed.push(command)).then(() => 7),
@@ -103,4 +98,16 @@ export async function typed(argv: readonly string[], options: TypedOptions = {})
   options.onContext?.(context);
   const exitCode = await runCommand(argv, context);
   return { exitCode, output: out.join(''), error: err.join(''), executed, questions, files, sessions, control };
+}
+
+function sessionsIn(sessions: StoredSession[]): Machine['sessions'] {
+  return {
+    list: () => Promise.resolve(sessions),
+    save: (session) => Promise.resolve(void sessions.unshift(session)),
+    remove(url) {
+      const at = sessions.findIndex((session) => session.url === url);
+      sessions.splice(at, 1);
+      return Promise.resolve();
+    },
+  };
 }

@@ -16,6 +16,8 @@ Servers
 
 Getting in
   ssh ID [COMMAND]             log in, or run a command there
+  ssh-config                   your servers for OpenSSH (--write), PuTTY, WinSCP and FileZilla; then: ssh 123
+  known-hosts [HOST]           the true SSH host keys
   password ID                  a new one-time password inside the server
   key add FILE                 your SSH public key, put into the servers you create; key list, key remove
 
