@@ -286,3 +286,30 @@ suite('on a terminal and in a pipe', { concurrency: 2 }, () => {
     assert.match(output, /^server-123 ssh-ed25519 \S+$/mu);
   });
 });
+
+suite('known-hosts', () => {
+  const answers = async (argv: (url: string) => readonly string[]) => {
+    await using home = await makeHome();
+    await using served = await serveControl(oneServer());
+    const ran = await home.run(['known-hosts', ...argv(served.url)], { env: { MYSERVER_URL: served.url, MYSERVER_USER: 'mm' } });
+    assert.deepEqual(served.authorizations, [undefined]);
+    return ran;
+  };
+
+  test('the quick way that ssh goes and the command give the same answer, neither with a credential', async () => {
+    const quick = await answers((url) => ['--url', url, 'server-123']);
+    const whole = await answers(() => ['server-123']);
+    assert.deepEqual(quick, whole);
+    assert.match(quick.output, /^server-123 ssh-ed25519 \S+\n$/u);
+    assert.deepEqual(await answers((url) => ['--url', url, 'git']), { code: 0, output: '', error: '' });
+  });
+
+  test('where nobody answers, the command says so and ends with 7', async () => {
+    await using home = await makeHome();
+    const { code, output, error } = await home.run(['known-hosts', '--url', 'http://127.0.0.1:1', 'server-123']);
+    assert.deepEqual([code, output], [7, '']);
+    assert.match(error, /nobody answers as myserver at/u);
+    const unsafe = await home.run(['known-hosts', '--url', 'http://192.0.2.1', 'server-123']);
+    assert.equal(unsafe.code, 2);
+  });
+});

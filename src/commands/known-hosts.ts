@@ -1,5 +1,5 @@
-/** Runs at every `ssh` to a server, twice: it asks one question, signs in nowhere, and loads little. */
-import type { HostKeyView } from '../contract/schemas.ts';
+/** See also `cli/quick-known-hosts.ts`. */
+import { knownHostsText } from './client-config/known-hosts-text.ts';
 import { leaf, optional, perform, type Register } from './grammar.ts';
 import type { CommonOptions } from './invocation.ts';
 
@@ -20,11 +20,6 @@ export const registerKnownHosts: Register = (program, invocation) => {
     const { signal } = invocation.context;
     const client = invocation.client({ ...options, withoutSignIn: true });
     const published = await client.call('listHostKeys', { query: host === undefined ? {} : { host } }, { signal });
-    const lines = published.hostKeys.map((key) => `${host ?? namesOf(key)} ${key.publicKey}\n`);
-    await invocation.result(options, published, [...lines, ...published.revoked.map((key) => `@revoked * ${key}\n`)].join(''));
+    await invocation.result(options, published, knownHostsText(published, host));
   });
 };
-
-function namesOf({ hosts, alias }: HostKeyView): string {
-  return [...hosts, alias].join(',');
-}

@@ -53,3 +53,9 @@ export function blockColumns(servers: readonly ServerView[]): readonly Column<Se
 export function publicPort(server: ServerView, block: string): number | null {
   return server.ports.find((port) => port.block === block)?.publicPort ?? null;
 }
+
+/** Where SSH is: in the block of that name, else wherever port 22 leads. */
+export function sshPort({ ports }: ServerView): ServerView['ports'][number] | undefined {
+  const leading = ports.filter(({ privatePort, protocol }) => privatePort === 22 && protocol === 'tcp');
+  return leading.find(({ block }) => block === 'ssh') ?? leading[0];
+}

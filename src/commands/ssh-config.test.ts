@@ -72,6 +72,14 @@ suite('ssh-config', () => {
     assert.match(wayOf(await understood(output, '7')), /^0\.0\.0\.7 22 /u);
   });
 
+  test('a port on an address of its own is reached there', async () => {
+    const control = new MemoryControl();
+    const port = { block: 'ssh', protocol: 'tcp' as const, publicPort: 2007, privatePort: 22, publicAddress: '198.18.0.2' };
+    control.servers.set(7, serverOf(7, { ports: [port] }));
+    assert.equal(wayOf(await understood(await written([], { control }), '7')), '198.18.0.2 2007 jbond007 server-7 -');
+    assert.equal((await typed(['ssh', '--print', '7'], { control })).output, 'ssh -p 2007 jbond007@198.18.0.2\n');
+  });
+
   test("another person's server is known by its ID alone: its name could hide a host", async () => {
     const output = await written([], { control: someServers() });
     assert.equal(wayOf(await understood(output, '200')), 'host.example.org 2200 mm server-200 -');

@@ -4,7 +4,7 @@ import { parseServerId } from '../core/ids.ts';
 import { leaf, listed, perform, type Register, required } from './grammar.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import { visible } from './plain-text.ts';
-import { publicPort } from './server-columns.ts';
+import { sshPort } from './server-columns.ts';
 
 interface SshOptions extends CommonOptions {
   readonly inside?: string;
@@ -57,9 +57,9 @@ function wayInto({ server }: ServerDetail, host: string, inside: string | undefi
   if (status === 'stopped') throw fault('wrong-state', `server ${id} is stopped: start it with "myserver start ${id}", then try again`);
   if (status !== 'running')
     throw fault('wrong-state', `server ${id} is ${status}${problem === null ? '' : ` (${problem})`}: "myserver info ${id}" tells more`);
-  const port = publicPort(server, 'ssh') ?? server.ports.find((one) => one.privatePort === 22)?.publicPort;
+  const port = sshPort(server);
   if (port === undefined) throw fault('cannot-here', `server ${id} has no public port for SSH in this plan (see "myserver plan show")`);
-  return { host, port, user: inside ?? server.admin };
+  return { host: port.publicAddress ?? host, port: port.publicPort, user: inside ?? server.admin };
 }
 
 /** With the host's key in a file of its own, under a name of its own: other servers at other ports of the same host do not get in its way. */

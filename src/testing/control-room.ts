@@ -11,7 +11,7 @@ import { rulesOf } from '../core/ruleset-plan.ts';
 import { defaultLimits } from '../core/server.ts';
 import type { Service } from '../base/service.ts';
 import type { Caller } from '../control/caller.ts';
-import type { InstallationFacts, ServerControl } from '../control/control.ts';
+import type { ServerControl } from '../control/control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { cableNameOf } from '../engines/engine.ts';
@@ -54,7 +54,6 @@ const settings: ServerSettings = {
 export interface ControlRoomOptions {
   readonly settings?: Partial<ServerSettings>;
   readonly hashPassword?: HostHands['hashPassword'];
-  readonly bastion?: InstallationFacts['bastion'];
 }
 
 export async function makeControlRoom(options: ControlRoomOptions = {}): Promise<ControlRoom> {
@@ -95,7 +94,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       },
       host: { examine: () => Promise.resolve([]), mend: () => Promise.resolve(''), checkPlan: () => Promise.resolve([]) },
       settings: { ...settings, ...options.settings },
-      facts: { version: 'test', publicHost: 'host.example', bastion: options.bastion ?? (() => undefined) },
+      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined },
       clock: systemClock,
       log: silentLog,
     });

@@ -5,6 +5,7 @@
 import type { HostKeyView, PlanView, ServerView } from '../../contract/schemas.ts';
 import { fault } from '../../core/errors.ts';
 import { parseServerId, type ServerId, shorten } from '../../core/ids.ts';
+import { sshPort } from '../server-columns.ts';
 import { forwardsOf, type Forward } from './forwards.ts';
 
 export const vias = ['auto', 'direct', 'bastion'] as const;
@@ -84,8 +85,7 @@ export function makeSites(input: SitesInput): Sites {
 function siteOf(server: ServerView, { plan, hostKeys, person, prefix, via, forwards }: SitesInput): Site {
   const id = parseServerId(server.id);
   const keys = hostKeys.filter((key) => key.serverId === id).map((key) => keyOf(key.publicKey));
-  const ports = server.ports.filter(({ privatePort, protocol }) => privatePort === 22 && protocol === 'tcp');
-  const port = via === 'bastion' ? undefined : (ports.find(({ block }) => block === 'ssh') ?? ports[0]);
+  const port = via === 'bastion' ? undefined : sshPort(server);
   const user = word(server.admin);
   return {
     id,
