@@ -313,3 +313,30 @@ suite('known-hosts', () => {
     assert.equal(unsafe.code, 2);
   });
 });
+
+suite('ssh-config', () => {
+  const command = async (home: Awaited<ReturnType<typeof makeHome>>, env: Readonly<Record<string, string>> = {}) => {
+    const { code, output, error } = await home.run(['ssh-config'], { env });
+    assert.equal(code, 0, error);
+    return /KnownHostsCommand (.*) known-hosts (.*)/u.exec(output)?.slice(1);
+  };
+  const own = `${process.execPath} ${path.join(import.meta.dirname, 'main.ts')}`;
+
+  test("what ssh runs asks at the address of the sign-in, by the launcher's own path where that is known", async () => {
+    await using home = await makeHome();
+    await using served = await serveControl(oneServer());
+    assert.equal((await home.run(['login', served.url, '--password-stdin'], { input: 'right horse\n' })).code, 0);
+    assert.deepEqual(await command(home), [own, `--url ${served.url} %H`]);
+    const launchers = ['/usr/local/bin/myserver', './myserver'];
+    const programs = await Promise.all(launchers.map(async (one) => (await command(home, { MYSERVER_PROGRAM: one }))?.[0]));
+    assert.deepEqual(programs, ['/usr/local/bin/myserver', own]);
+  });
+
+  test("for root's own socket it needs no address", { skip: isRoot ? false : 'only root has that way' }, async () => {
+    await using home = await makeHome();
+    await using served = await serveControl(oneServer(), { socketPath: home.rootSocket });
+    assert.deepEqual(await command(home), [own, '%H']);
+    assert.match((await home.run(['known-hosts', 'server-123'])).output, /^server-123 ssh-ed25519 /u);
+    assert.equal(served.url, 'http://localhost');
+  });
+});

@@ -19,7 +19,6 @@ import { fault } from '../core/errors.ts';
 type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
 
 const madeAt = '2026-11-22T05:00:00.000Z';
-const hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFqlFBMqZxApferfwVrbSR65vbJST4IAiLNSocam1qCx';
 
 export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {
   return {
@@ -79,6 +78,8 @@ export class MemoryControl {
   asker: string | null = 'jbond007';
   publicHost = 'host.example.org';
   bastion: PlanView['bastion'] = null;
+  /** Of every server. */
+  hostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFqlFBMqZxApferfwVrbSR65vbJST4IAiLNSocam1qCx';
   readonly revokedKeys: string[] = [];
   /** Creating or changing this server fails. */
   brokenId: number | undefined;
@@ -202,7 +203,7 @@ export class MemoryControl {
           { kind: 'www', text: `http://${this.publicHost}:${8000 + id}/` },
           { kind: 'usr', text: `${this.publicHost}:${58_000 + id}` },
         ],
-        hostKey: `${hostKey} server-${id}`,
+        hostKey: `${this.hostKey} server-${id}`,
         hostKeyFingerprint: 'SHA256:abc',
         gatewayKey: true,
         usage: null,
@@ -263,8 +264,11 @@ export class MemoryControl {
         serverId: id,
         alias: `server-${id}`,
         hosts: [`[${this.publicHost}]:${2000 + id}`],
-        publicKey: hostKey,
+        publicKey: this.hostKey,
       }));
+      const { bastion } = this;
+      for (const publicKey of bastion?.hostKeys ?? [])
+        known.push({ serverId: null, alias: 'myserver-gateway', hosts: [`[${bastion?.host}]:${bastion?.port}`], publicKey });
       const hostKeys = known.filter(({ alias, hosts }) => host === undefined || [alias, ...hosts].includes(host));
       return { hostKeys, revoked: hostKeys.length === 0 ? [] : this.revokedKeys };
     },

@@ -47,7 +47,7 @@ export async function changeFiles(
 async function changeOf(machine: Machine, path: string, edit: (before: string) => string): Promise<FileChange> {
   const before = await machine.readText(path);
   const after = edit(before ?? '');
-  return { path, before, after: after === '' && before !== '' ? undefined : after === '' ? before : after };
+  return { path, before, after: after === '' && before !== '' ? undefined : after };
 }
 
 /** Include's file names are patterns (glob(7)). */
