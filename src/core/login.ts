@@ -17,6 +17,15 @@ export interface Login {
     | { readonly kind: 'server'; readonly server: ServerReference; readonly inside: string | undefined };
 }
 
+/** A session wanted on a server, from the lobby or from a command such as `ssh root@myserver -p2123`. */
+export interface EnterRequest {
+  readonly server: ServerReference;
+  /** A user in the server; undefined: its first one. */
+  readonly inside: string | undefined;
+  /** Undefined: a login shell. One text, as SSH carries it: the shell inside takes it apart. */
+  readonly command: string | undefined;
+}
+
 /** Linux's own limit (useradd(8)); a domain account inside may have dots and capitals. A leading "-" would be an option of some program. */
 const insideRule = /^[a-z_A-Z][\w.$-]{0,31}$/u;
 

@@ -110,18 +110,20 @@ export function parsePlan(input: unknown): Plan {
   };
 }
 
+type PortRule = Pick<PortBlock, 'base' | 'stride' | 'offset'>;
+
 /** Beyond 65535 it is no port. */
-function portIn(item: PortBlock, id: number): number {
+export function portIn(item: PortRule, id: number): number {
   return item.base + item.stride * id + item.offset;
 }
 
 /** Which ID has that port in the block: no whole number where the port lies between those of two IDs. */
-export function idAt(item: PortBlock, port: number): number {
+export function idAt(item: PortRule, port: number): number {
   return (port - item.base - item.offset) / item.stride;
 }
 
 /** The first and the last port of a block, those between that its stride leaves out among them. */
-export function portRange({ ids }: Pick<Plan, 'ids'>, item: PortBlock): { readonly first: number; readonly last: number } {
+export function portRange({ ids }: Pick<PlanConfig, 'ids'>, item: PortRule): { readonly first: number; readonly last: number } {
   return { first: portIn(item, ids.first), last: Math.min(portIn(item, ids.last), highestPort) };
 }
 

@@ -1,7 +1,7 @@
 /** What one session channel of a signed-in person offers to what runs on it: the lobby, a command of the manager, or a server. */
 import type { Duplex, Writable } from 'node:stream';
 import type { Client } from '../../client/client.ts';
-import type { ServerReference } from '../../core/login.ts';
+import type { EnterRequest } from '../../core/login.ts';
 import type { PersonName } from '../../core/names.ts';
 
 export interface TerminalSize {
@@ -12,18 +12,11 @@ export interface TerminalSize {
 export interface Pty {
   /** `xterm-256color`; `dumb` where nothing was said. */
   readonly term: string;
+  /** The client sent NO_COLOR with any value (no-color.org). */
+  readonly noColour: boolean;
   size(): TerminalSize;
   /** Calls back at each change until the returned function is called. */
   onResize(callback: (size: TerminalSize) => void): () => void;
-}
-
-/** A session wanted on a server, from the lobby or from a command such as `ssh root@myserver -p2123`. */
-export interface EnterRequest {
-  readonly server: ServerReference;
-  /** A user in the server; undefined: its first one. */
-  readonly inside: string | undefined;
-  /** Undefined: a login shell. One text, as SSH carries it: the shell inside takes it apart. */
-  readonly command: string | undefined;
 }
 
 export interface Seat {
@@ -43,6 +36,9 @@ export interface Seat {
   readonly signal: AbortSignal;
   /** An interrupt (^C without a terminal arrives as SSH's signal INT). */
   onInterrupt(callback: () => void): () => void;
-  /** Takes channel and terminal over until the session there ends; resolves with its exit code (128 + signal where a signal ended it). Throws a fault with a sentence. */
+  /**
+   * Takes channel and terminal over until the session there ends. The channel comes paused and without listeners of ours; what was typed ahead is in it again.
+   * Resolves with its exit code (128 + signal where a signal ended it), with nothing of the session listening any more. Throws a fault with a sentence.
+   */
   enter(request: EnterRequest): Promise<number>;
 }
