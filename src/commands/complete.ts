@@ -22,6 +22,14 @@ const servers = async (client: Client) =>
     value: String(id),
     description: `${status}, ${owner}${notes === '' ? '' : `: ${notes}`}`,
   }));
+/** `ssh` takes names and `root@` before either. */
+const entrances = (current: string) => async (client: Client) => {
+  const before = current.slice(0, current.lastIndexOf('@') + 1);
+  const named = (await client.call('listServers', { query: {} })).servers.flatMap(({ name, id, status }) =>
+    name === null ? [] : [{ value: name, description: `server ${id}, ${status}` }],
+  );
+  return [...(await servers(client)), ...named].map(({ value, description }) => ({ value: before + value, description }));
+};
 const people = async (client: Client) =>
   (await client.call('listPeople', {})).people.map(({ name, role }) => ({ value: name, description: role }));
 const groups = async (client: Client) =>
@@ -124,7 +132,7 @@ async function sourceFor(before: readonly string[], current: string, invocation:
   const argument = command.registeredArguments[positionals] ?? command.registeredArguments.findLast((one) => one.variadic);
   // What follows the ID of `ssh` is the server's, not ours.
   if (argument === undefined || argument.name() === 'command') return [];
-  return sources[argument.name()] ?? [];
+  return argument.name() === 'server' ? entrances(current) : (sources[argument.name()] ?? []);
 }
 
 /** The command that `words` lead to, how many arguments it has already, and the option that still waits for its value. */

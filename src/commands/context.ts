@@ -1,10 +1,11 @@
 /**
- * What a command needs from where it is typed. The program `myserver` gives a person's own machine with it; the gateway's lobby gives a terminal and a
- * client only, and the commands that need more (`login`, `logout`, running `ssh`) are not there.
+ * What a command needs from where it is typed. The program `myserver` gives a person's own machine with it; the gateway's lobby gives a terminal, a
+ * client and the way into the servers, and the commands that need more (`login`, `logout`, files of one's own) are not there.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Secret } from '../base/secret.ts';
 import type { Client } from '../client/client.ts';
+import type { EnterRequest } from '../core/login.ts';
 
 export interface Terminal {
   write(text: string): void;
@@ -99,6 +100,8 @@ export interface Machine {
 export interface Context {
   readonly terminal: Terminal;
   readonly machine?: Machine;
+  /** Where servers are entered without a program of one's own: at the gateway. Takes the terminal over; the exit code of the session. */
+  readonly enter?: (request: EnterRequest) => Promise<number>;
   /** The client for one command. It may ask for a password at its first call. */
   connect(options: ConnectOptions): Client;
   readonly clock: Clock;

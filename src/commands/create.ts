@@ -7,7 +7,7 @@ import { tellCreated } from './created.ts';
 import { addWait, type DeedOptions } from './deed.ts';
 import { leaf, optional, perform, type Register } from './grammar.ts';
 import type { Invocation } from './invocation.ts';
-import { publicPart } from './key-file.ts';
+import { keyFile, publicPart } from './key-file.ts';
 
 interface CreateOptions extends DeedOptions {
   readonly system?: string;
@@ -60,7 +60,7 @@ function addCreateOptions(command: Command): void {
     .option('--owner <name>', 'whose it is; for administrators (default: you)')
     .option('--notes <text>', 'notes, shown in the list')
     .option('--name <name>', 'a name beside the ID')
-    .option('--key <file>', "a public key beside the owner's own; may be repeated", collect)
+    .option('--key <file>', "a public key beside the owner's own, - for standard input; may be repeated", collect)
     .option('--count <n>', 'how many servers (default: 1)')
     .option('--no-start', 'leave it stopped');
   addWait(command);
@@ -75,7 +75,7 @@ async function bodyOf(invocation: Invocation, id: string | undefined, options: C
   if (id !== undefined && count !== undefined && count !== '1')
     throw fault('bad-request', `one ID and --count ${count} do not go together: leave the ID out, and the lowest free ones are given`);
   const keys = [];
-  for (const file of key) keys.push(publicPart(await invocation.machine('--key').readFile(file), file));
+  for (const file of key) keys.push(publicPart(await keyFile(invocation, file), file));
   return {
     ...(id === undefined ? {} : { id: parseServerId(id) }),
     ...(count === undefined ? {} : { count: parseCount(count, 'a number of servers') }),

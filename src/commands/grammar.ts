@@ -50,11 +50,15 @@ export function perform<Options>(command: Command, deed: Deed<Options>): void {
 /** Also, hidden, on the program and on commands of commands, so that `myserver --url X list` and `myserver list --url X` are the same. */
 export function addCommonOptions(command: Command, invocation: Invocation, isHidden = false): void {
   command.addOption(new Option('-f, --format <format>', 'how to print (default: table)').choices(formats).hideHelp(isHidden));
-  if (invocation.context.machine === undefined) return;
+  const passwords = new Option('--password-stdin', 'read passwords from standard input, a line each');
+  if (invocation.context.machine === undefined) {
+    command.addOption(passwords.hideHelp(true));
+    return;
+  }
   for (const option of [
     new Option('--url <url>', 'the address of myserver (MYSERVER_URL)'),
     new Option('--user <name>', 'the name to sign in with (MYSERVER_USER; default: your name on this machine)'),
-    new Option('--password-stdin', 'read passwords from standard input, a line each'),
+    passwords,
     new Option('--ca <file>', "trust this certificate authority (PEM) beside the system's"),
     new Option('--insecure-http', 'allow a password over plain HTTP across a network: anybody on the way can read it'),
   ])

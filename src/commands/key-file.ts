@@ -1,6 +1,17 @@
 /** Public keys from files that people name: a private half must not leave their machine. */
 import { fault } from '../core/errors.ts';
 import { shorten } from '../core/ids.ts';
+import type { Invocation } from './invocation.ts';
+
+/** The text of a key file; `-` is what is piped or pasted in. */
+export async function keyFile({ context }: Invocation, file: string): Promise<string> {
+  if (file === '-') return context.terminal.readAll();
+  if (context.machine !== undefined) return context.machine.readFile(file);
+  throw fault(
+    'cannot-here',
+    `the file "${shorten(file)}" is on your own machine and cannot be read from here: pipe it in (< FILE) or paste it, and write "-" for its name`,
+  );
+}
 
 /** The part of a key file that may be sent. `where` names the file in the sentence. Throws `bad-key` for a private key. */
 export function publicPart(text: string, where: string): string {

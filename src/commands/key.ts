@@ -4,7 +4,7 @@ import { parseIds } from './arguments.ts';
 import type { Column } from './format.ts';
 import { addColumnOptions, branch, leaf, listed, perform, type Register } from './grammar.ts';
 import type { CommonOptions, Invocation, RowOptions } from './invocation.ts';
-import { publicPart } from './key-file.ts';
+import { keyFile, publicPart } from './key-file.ts';
 import { personOf } from './whose.ts';
 
 const columns: readonly Column<KeyView>[] = [
@@ -33,13 +33,7 @@ function registerAdd(key: Command, invocation: Invocation): void {
   perform<CommonOptions & { readonly server?: string; readonly person?: string }>(command, async (args, options) => {
     const files = listed(args[0]);
     const texts = [];
-    for (const file of files.length === 0 ? ['-'] : files)
-      texts.push(
-        publicPart(
-          file === '-' ? await invocation.context.terminal.readAll() : await invocation.machine('a key file').readFile(file),
-          file,
-        ),
-      );
+    for (const file of files.length === 0 ? ['-'] : files) texts.push(publicPart(await keyFile(invocation, file), file));
     const client = invocation.client(options);
     const name = await personOf(invocation, client, options.person, '--person NAME');
     const body = { text: texts.join('\n'), ...(options.server === undefined ? {} : { servers: [...parseIds([options.server])] }) };

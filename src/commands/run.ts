@@ -10,7 +10,7 @@ import { exitCodeOf, failureOf, failureText } from './failure.ts';
 import { addCommonOptions, type Register } from './grammar.ts';
 import { Invocation } from './invocation.ts';
 import { suggestionFor } from './suggestion.ts';
-import { usageText } from './usage.ts';
+import { usageFor } from './usage.ts';
 
 interface CommandEntry {
   readonly names: readonly string[];
@@ -79,7 +79,7 @@ async function runWithoutCommand(argv: readonly string[], word: string | undefin
     await complete(argv.slice(argv.indexOf('complete') + 1), invocation);
   } else if (word === 'help') {
     const words = argv.slice(argv.indexOf('help') + 1);
-    if (words.length === 0) invocation.say(usageText);
+    if (words.length === 0) invocation.say(usageFor(invocation.context));
     else invocation.exitCode = await runCommand([...words, '--help'], invocation.context);
   } else if (word !== undefined) {
     const meant = suggestionFor(
@@ -89,7 +89,7 @@ async function runWithoutCommand(argv: readonly string[], word: string | undefin
     const hint = meant === undefined ? 'see "myserver --help" for those there are' : `did you mean "myserver ${meant}"?`;
     throw fault('bad-request', `there is no command "${shorten(word)}"; ${hint}`);
   } else if (argv.includes('--version') || argv.includes('-V')) invocation.say(`myserver ${invocation.context.version}\n`);
-  else if (argv.every((one) => one === '--help' || one === '-h')) invocation.say(usageText);
+  else if (argv.every((one) => one === '--help' || one === '-h')) invocation.say(usageFor(invocation.context));
   else throw fault('bad-request', `no command was given after "${shorten(argv.join(' '))}"; see "myserver --help"`);
 }
 

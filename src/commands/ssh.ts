@@ -1,6 +1,8 @@
+import type { Client } from '../client/client.ts';
 import type { ServerDetail } from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
-import { parseServerId } from '../core/ids.ts';
+import { parseServerId, type ServerId, shorten } from '../core/ids.ts';
+import { parseInsideUser, parseServerReference, type ServerReference } from '../core/login.ts';
 import { leaf, listed, perform, type Register, required } from './grammar.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
 import { visible } from './plain-text.ts';
@@ -14,37 +16,64 @@ interface SshOptions extends CommonOptions {
 
 export const registerSsh: Register = (program, invocation) => {
   const command = leaf(program, invocation, {
-    usage: 'ssh <id> [command...]',
+    usage: 'ssh <server> [command...]',
     aliases: ['shell'],
     summary: 'log in to a server, or run a command in it',
     examples: [
       'myserver ssh 123',
       'myserver ssh 123 uptime',
       'myserver ssh -t 123 sudo apt install -y git    # sudo asks for a password, which needs a terminal',
-      'myserver ssh --inside guest 123    # as another user inside',
+      'myserver ssh root@123              # as another user inside; also --inside root',
     ],
     more:
-      "It runs this machine's own ssh with the server's true host key, so that it never asks whether to trust it.\n" +
-      "What follows the ID goes to the server as it is; options of myserver come before the ID. The exit code is ssh's.",
+      (invocation.context.enter === undefined
+        ? "It runs this machine's own ssh with the server's true host key, so that it never asks whether to trust it.\n"
+        : 'ssh as you know it works too: "ssh -l root 123", "ssh -p 2123 root@myserver". Forwards (-L) belong on the outer ssh.\n') +
+      'A server is an ID or the name given to it. What follows it goes to the server as it is; options of myserver come\nbefore it. The exit code is that of the session.',
   })
     .passThroughOptions()
     .option('-t, --tty', 'a terminal for the command too, as ssh -t')
     .option('--inside <user>', "a user inside the server (default: the server's admin)")
     .option('--print', 'print the command for ssh, and do not run it');
   perform<SshOptions>(command, async (args, options) => {
-    const id = parseServerId(required(args[0]));
+    const { server, inside } = targetOf(required(args[0]), options.inside);
+    const { signal, enter } = invocation.context;
+    if (enter !== undefined && options.print !== true) {
+      const words = listed(args[1]);
+      invocation.exitCode = await enter({
+        server,
+        inside: inside === undefined ? undefined : parseInsideUser(inside),
+        command: words.length === 0 ? undefined : words.join(' '),
+      });
+      return;
+    }
     const client = invocation.client(options);
-    const { signal } = invocation.context;
+    const id = await idOf(server, client, signal);
     const detail = await client.call('getServer', { params: { id } }, { signal });
     const { publicHost } = await client.call('getPlan', {}, { signal });
-    const way = wayInto(detail, publicHost, options.inside);
+    const way = wayInto(detail, publicHost, inside);
     if (options.print === true || invocation.context.machine === undefined) {
       await invocation.result(options, { argv: plainArgv(way) }, `${plainArgv(way).map(shellWord).join(' ')}\n`);
       return;
     }
-    invocation.exitCode = await enter(invocation, detail, { ...way, wantsTerminal: options.tty === true }, listed(args[1]));
+    invocation.exitCode = await runSsh(invocation, detail, { ...way, wantsTerminal: options.tty === true }, listed(args[1]));
   });
 };
+
+/** `123`, `mybox`, `root@123`. */
+function targetOf(text: string, option: string | undefined): { readonly server: ServerReference; readonly inside: string | undefined } {
+  const at = text.lastIndexOf('@');
+  return { server: parseServerReference(text.slice(at + 1)), inside: option ?? (at < 0 ? undefined : text.slice(0, at)) };
+}
+
+async function idOf(server: ServerReference, client: Client, signal: AbortSignal): Promise<ServerId> {
+  if (server.kind === 'id') return server.id;
+  const { servers } = await client.call('listServers', { query: {} }, { signal });
+  const found = servers.find(({ name }) => name === server.name);
+  if (found === undefined)
+    throw fault('no-such-server', `there is no server named "${shorten(server.name)}": "myserver list -c id,name" shows those you may see`);
+  return parseServerId(found.id);
+}
 
 interface Way {
   readonly host: string;
@@ -63,7 +92,7 @@ function wayInto({ server }: ServerDetail, host: string, inside: string | undefi
 }
 
 /** With the host's key in a file of its own, under a name of its own: other servers at other ports of the same host do not get in its way. */
-async function enter(
+async function runSsh(
   invocation: Invocation,
   { server, hostKey }: ServerDetail,
   way: Way & { readonly wantsTerminal: boolean },

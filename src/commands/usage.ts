@@ -1,3 +1,5 @@
+import type { Context } from './context.ts';
+
 /** What `myserver` alone prints: enough to get a server and get into it without reading anything else. */
 export const usageText = `myserver: a server of your own, with root, in one word
 
@@ -56,3 +58,21 @@ Exit codes
   4 no such thing   5 it conflicts with what is there   6 a limit is reached   7 the host cannot do it now   130 interrupted
   Of several servers the first failure counts; "ssh" gives the exit code of ssh.
 `;
+
+/** Not there for want of a machine of one's own. */
+const onlyWithMachine = /^ {2}(?:login |completion |--url).*\n/gmu;
+
+const lobby = `In this lobby
+  COMMAND                      with or without "myserver" before it
+  ssh root@123, ssh NAME       a session on a server; "ssh -p 2123 myserver" works too, with ssh's own options
+  exit, Ctrl-D                 leave; Ctrl-C clears the line, or ends what is running
+  Tab, arrow keys              complete a word; bring earlier lines back
+  From your own machine        ssh HOST COMMAND runs one command here: ssh HOST list -f json
+
+`;
+
+export function usageFor({ machine, enter }: Pick<Context, 'machine' | 'enter'>): string {
+  if (machine !== undefined) return usageText;
+  const there = usageText.replaceAll(onlyWithMachine, '').replace(/^( {2}key add )FILE {9}/mu, '$1-, then paste');
+  return enter === undefined ? there : there.replace('Servers\n', () => `${lobby}Servers\n`);
+}
