@@ -361,6 +361,17 @@ suite('deeds', () => {
     assert.match(files.get('known_hosts') ?? '', /^server-123 ssh-ed25519 \S+\n$/u);
   });
 
+  test('ssh takes a name, and the user inside before an @', async () => {
+    const control = twoServers();
+    control.servers.set(5, serverOf(5, { name: 'mybox' }));
+    const [argv = []] = (await typed(['ssh', 'root@mybox', 'uptime'], { control })).executed;
+    assert.deepEqual(argv.slice(0, 5), ['ssh', '-p', '2005', '-l', 'root']);
+    const unknown = await typed(['ssh', 'nobox'], { control });
+    assert.equal(unknown.exitCode, 4);
+    assert.match(unknown.error, /no server named "nobox"/u);
+    assert.equal((await typed(['complete', '--', 'ssh', 'guest@my'], { control })).output, 'guest@mybox\tserver 5, running\n');
+  });
+
   test('ssh -t asks for a terminal, before everything that goes to the server', async () => {
     const { executed } = await typed(['ssh', '-t', '123', 'top', '-t'], { control: twoServers() });
     const [argv = []] = executed;

@@ -37,6 +37,8 @@ export class LineEditor implements Reader {
         });
       },
     });
+    // readline takes a poorer way of its own where this process was started with TERM=dumb, which says nothing about the person's terminal.
+    Reflect.deleteProperty(this.#lines, '_ttyWrite');
     this.#lines.on('line', (text) => this.#end({ kind: 'line', text }));
     this.#lines.on('close', () => this.#end({ kind: 'end' }));
     this.#lines.on('SIGINT', () => {

@@ -100,6 +100,21 @@ suite('the lobby at a terminal', { timeout: 60_000 }, () => {
     assert.equal(await end, 0);
   });
 
+  test("a gateway that was itself started with TERM=dumb takes nothing from a person's terminal", async () => {
+    const { TERM } = process.env;
+    process.env['TERM'] = 'dumb';
+    try {
+      const { at, end } = await inLobby();
+      at.type('whoam\u001B[DX\u007F\u0005i\r');
+      assert.match(await at.see(atPrompt), /\r\njbond007\r\n/u);
+      at.type('exi\t\r');
+      assert.equal(await end, 0);
+    } finally {
+      if (TERM === undefined) delete process.env['TERM'];
+      else process.env['TERM'] = TERM;
+    }
+  });
+
   test('Tab completes commands, options, IDs and names, and shows what there is', async () => {
     const { at, end } = await inLobby();
     at.type('inf\t12\t\r');
