@@ -28,6 +28,11 @@ find_node() {
   return 1
 }
 
+run_npm() { # [ARGUMENT...]
+  # Errors are shown; the warnings of an older npm about the newer Node below it help nobody.
+  NODE_NO_WARNINGS=1 npm install --no-save --loglevel=error --no-progress --no-fund --no-audit "$@" >/dev/null
+}
+
 fetch_node() {
   if ! command -v npm >/dev/null; then
     echo 'installing npm, to fetch Node'
@@ -36,8 +41,7 @@ fetch_node() {
       fail 'npm could not be installed: see what "apt-get install npm" says'
   fi
   echo "fetching Node 24 (the system's is older than $least_node)"
-  npm install --silent --no-fund --no-audit --no-save --prefix "$tools" "node-linux-$arch@24" ||
-    fail 'Node 24 could not be fetched: see that "npm ping" reaches its registry'
+  run_npm --prefix "$tools" "node-linux-$arch@24" || fail 'Node 24 could not be fetched, for the reason above; "npm ping" asks the registry again'
   find_node || fail "Node 24 was fetched to $tools and does not run there"
 }
 
@@ -51,9 +55,12 @@ fetch_packages() {
   local headers
   headers=$(dirname "$(dirname "$node")")
   [ -f "$headers/include/node/node.h" ] || headers=
-  npm_config_nodedir=$headers npm install --no-save --silent --no-fund --no-audit || fail 'the packages could not be fetched: see that "npm ping" reaches its registry'
+  npm_config_nodedir=$headers run_npm || fail 'the packages could not be fetched, for the reason above; "npm ping" asks the registry again'
   cp package-lock.json "$stamp"
 }
+
+# Node trusts the authorities it was built with and no others, where a network that looks into TLS has its own, which the machine was told to trust.
+export NODE_USE_SYSTEM_CA=1
 
 [ "$(id -u)" = 0 ] || fail "this needs root, to install packages and make servers: run \"sudo ./$command_name\""
 # shellcheck source=/dev/null
