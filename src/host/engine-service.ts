@@ -6,6 +6,7 @@ import { fault } from '../core/errors.ts';
 import { makeIncusApi } from './incus-api.ts';
 import { findIncusd } from './incusd.ts';
 import { hasSystemd } from './init-system.ts';
+import { writeWhole } from './packages.ts';
 import { runProgram, tryProgram } from './program.ts';
 import type { HostStep } from './step.ts';
 
@@ -16,6 +17,8 @@ export interface EngineServiceWanted {
 
 /** The first start of all makes its database; a start after a crash with many servers is slower. Beyond this it hangs. */
 const readyMs = 120_000;
+/** It mounts in a moment, or not at all. */
+const lxcfsMs = 20_000;
 const lxcfsDirectory = '/var/lib/lxcfs';
 
 export async function answers(socket: string): Promise<boolean> {
@@ -50,13 +53,25 @@ export function engineServiceStep(wanted: EngineServiceWanted): HostStep {
 /** Starts what is not running, and waits until Incus answers. Repeatable. Throws `engine-unavailable` with the way to its log. */
 export async function startEngine(wanted: EngineServiceWanted, signal?: AbortSignal): Promise<void> {
   if (hasSystemd()) {
-    await runProgram(['systemctl', 'enable', '--now', 'lxcfs.service', 'incus.socket', 'incus.service'], { signal, timeoutMs: 660_000 });
+    await allowLxcfs(signal);
+    // Once stopped (it goes with the socket), the start-up unit stays so, and then nobody shuts servers down in order when the machine goes down.
+    const units = ['lxcfs.service', 'incus.socket', 'incus.service', 'incus-startup.service'];
+    const known = (await runProgram(['systemctl', 'list-unit-files', '--no-legend', '--plain', ...units], { signal })).split(/\s+/u);
+    const there = units.filter((unit) => known.includes(unit));
+    await runProgram(['systemctl', 'enable', '--now', ...there], { signal, timeoutMs: 660_000 });
   } else {
-    if (!(await isLxcfsUp())) await startLxcfs(signal);
+    if (!(await isLxcfsUp())) await startLxcfs();
     if (!(await answers(wanted.socket))) await startIncusd(wanted.incusDir);
   }
+  await waitUntil(isLxcfsUp, lxcfsMs, signal, () =>
+    fault(
+      'cannot-here',
+      `lxcfs was started and did not mount ${lxcfsDirectory}: does this machine have /dev/fuse?${hasSystemd() ? ' See journalctl -u lxcfs' : ''}`,
+    ),
+  );
   await waitUntil(
     () => answers(wanted.socket),
+    readyMs,
     signal,
     () => {
       const log = hasSystemd() ? 'journalctl -u incus' : incusLog;
@@ -67,14 +82,23 @@ export async function startEngine(wanted: EngineServiceWanted, signal?: AbortSig
 
 const incusLog = '/var/log/incus/incusd.log';
 
-async function startLxcfs(signal: AbortSignal | undefined): Promise<void> {
+async function startLxcfs(): Promise<void> {
   await mkdir(lxcfsDirectory, { recursive: true });
   // A dead lxcfs leaves a mount that answers "transport endpoint is not connected".
   await tryProgram(['umount', '--lazy', lxcfsDirectory]);
   startAlone('lxcfs', ['-l', '-p', '/run/lxcfs.pid', lxcfsDirectory], {});
-  await waitUntil(isLxcfsUp, signal, () =>
-    fault('cannot-here', 'lxcfs was started and did not mount /var/lib/lxcfs: does this machine have /dev/fuse?'),
+}
+
+/** The distribution's unit skips a machine that is a container itself, where lxcfs works as well as anywhere and is no less needed. */
+export const lxcfsAllowance = '/etc/systemd/system/lxcfs.service.d/myserver.conf';
+
+async function allowLxcfs(signal: AbortSignal | undefined): Promise<void> {
+  if ((await tryProgram(['systemd-detect-virt', '--quiet', '--container'], { signal })).exitCode !== 0) return;
+  await writeWhole(
+    lxcfsAllowance,
+    '# Written by myserver: servers need lxcfs in a machine that is a container, too.\n[Unit]\nConditionVirtualization=\n',
   );
+  await runProgram(['systemctl', 'daemon-reload'], { signal });
 }
 
 async function startIncusd(incusDir: string): Promise<void> {
@@ -96,8 +120,13 @@ function startAlone(file: string, args: readonly string[], env: Readonly<Record<
   child.unref();
 }
 
-async function waitUntil(isSo: () => Promise<boolean>, signal: AbortSignal | undefined, failure: () => Error): Promise<void> {
-  const deadline = Date.now() + readyMs;
+async function waitUntil(
+  isSo: () => Promise<boolean>,
+  longestMs: number,
+  signal: AbortSignal | undefined,
+  failure: () => Error,
+): Promise<void> {
+  const deadline = Date.now() + longestMs;
   while (!(await isSo())) {
     signal?.throwIfAborted();
     if (Date.now() > deadline) throw failure();
