@@ -5,12 +5,12 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fault } from '../../src/core/errors.ts';
-import type { Config } from '../../src/daemon/config.ts';
-import { hasSystemd, isActive } from '../../src/host/init-system.ts';
+import { defaultStateDir, rulesFile, type Config } from '../../src/daemon/config.ts';
+import { hasSystemd } from '../../src/host/init-system.ts';
 import { writeWhole } from '../../src/host/packages.ts';
 import { runProgram, tryProgram } from '../../src/host/program.ts';
 import type { HostStep } from '../../src/host/step.ts';
-import { controlUnit, places, root } from './places.ts';
+import { controlUnit, places, root, rulesUnit } from './places.ts';
 
 /** Opening the store, asking Incus and setting the rules takes about a second; a thousand servers after a crash take longer. */
 const readyMs = 60_000;
@@ -25,16 +25,17 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
   return {
     name: 'control',
     async check() {
-      if (hasSystemd() && (await readFile(places.unit, 'utf8').catch(() => '')) !== (await unitText())) return 'its unit';
+      if (hasSystemd() && !(await areUnitsWritten(config))) return 'its units';
       if (!(await answersAt(rootSocket(config)))) return 'it is not running';
       if (!hasSystemd() && (await tryProgram([supervise, 'status', 'control'])).exitCode !== 0) return 'nobody keeps it running';
+      if (hasSystemd() && !(await areEnabled())) return 'it would not start at the next boot';
       return isOutdated() ? 'what runs is the former program' : undefined;
     },
     async apply(signal) {
       if (hasSystemd()) {
-        await writeWhole(places.unit, await unitText());
+        for (const unit of units) await writeWhole(join(places.units, unit), await unitText(unit, config));
         await runProgram(['systemctl', 'daemon-reload'], { signal });
-        await runProgram(['systemctl', 'enable', controlUnit], { signal });
+        await runProgram(['systemctl', 'enable', ...units], { signal });
         await runProgram(['systemctl', 'restart', controlUnit], { signal });
       } else {
         if (isOutdated()) await runProgram([supervise, 'stop', 'control'], { signal });
@@ -50,19 +51,35 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
           );
         await sleep(100);
       }
+      // After control, which has written them down by now.
+      if (hasSystemd()) await runProgram(['systemctl', 'start', rulesUnit], { signal });
     },
   };
 }
 
 export async function stopControl(): Promise<void> {
-  if (hasSystemd() && (await isActive(controlUnit))) await runProgram(['systemctl', 'disable', '--now', controlUnit]);
+  if (hasSystemd()) for (const unit of units) await tryProgram(['systemctl', 'disable', '--now', unit]);
   if (existsSync(supervise)) await tryProgram([supervise, 'stop', 'control']);
-  await rm(places.unit, { force: true });
+  for (const unit of units) await rm(join(places.units, unit), { force: true });
   if (hasSystemd()) await tryProgram(['systemctl', 'daemon-reload']);
 }
 
-async function unitText(): Promise<string> {
-  return readFile(join(root, 'packaging', controlUnit), 'utf8');
+const units = [controlUnit, rulesUnit] as const;
+
+/** Of what is written in the repository, the places are this machine's. */
+async function unitText(unit: string, config: Config): Promise<string> {
+  const text = await readFile(join(root, 'packaging', unit), 'utf8');
+  return text.replaceAll(rulesFile({ stateDir: defaultStateDir }), rulesFile(config));
+}
+
+async function areUnitsWritten(config: Config): Promise<boolean> {
+  const written = async (unit: string) =>
+    (await readFile(join(places.units, unit), 'utf8').catch(() => '')) === (await unitText(unit, config));
+  return (await Promise.all(units.map(written))).every(Boolean);
+}
+
+async function areEnabled(): Promise<boolean> {
+  return (await tryProgram(['systemctl', 'is-enabled', '--quiet', ...units])).exitCode === 0;
 }
 
 async function lastWords(): Promise<string> {

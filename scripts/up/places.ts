@@ -6,8 +6,10 @@ export const root = join(import.meta.dirname, '../..');
 export const places = {
   library: '/usr/local/lib/myserver',
   launcher: '/usr/local/bin/myserver',
-  unit: '/etc/systemd/system/myserver-control.service',
+  units: '/etc/systemd/system',
   logDir: '/var/log/myserver',
 } as const;
 
 export const controlUnit = 'myserver-control.service';
+/** The packet rules of before, at boot: see the unit. */
+export const rulesUnit = 'myserver-rules.service';

@@ -9,9 +9,9 @@ import { dirname } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
 import { parseIds } from '../../src/commands/arguments.ts';
 import { fault } from '../../src/core/errors.ts';
-import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { type Config, defaultConfigPath, loadConfig, rulesFile } from '../../src/daemon/config.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
-import { answers, startEngine } from '../../src/host/engine-service.ts';
+import { answers, lxcfsAllowance, startEngine } from '../../src/host/engine-service.ts';
 import { makeIncusApi } from '../../src/host/incus-api.ts';
 import { hasSystemd } from '../../src/host/init-system.ts';
 import { tryProgram } from '../../src/host/program.ts';
@@ -41,7 +41,7 @@ export async function uninstall({ servers, isAgreed, signal }: UninstallOptions)
   if (dropped.length > 0) await showManager(['drop', '--yes', dropped.join(',')]);
   await stopControl();
   const left = await instancesLeft(config);
-  await makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, log: silentLog }).clear();
+  await makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log: silentLog }).clear();
   for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
     await rm(path, { recursive: true, force: true });
   }
@@ -108,6 +108,7 @@ async function removeRest(config: Config): Promise<void> {
   await api.ask('DELETE', `/1.0/storage-pools/${pool}`);
   await stopEngine(socket);
   await rm(config.stateDir, { recursive: true, force: true });
+  await rm(lxcfsAllowance, { force: true });
   await rm(defaultConfigPath, { force: true });
   const configDir = dirname(defaultConfigPath);
   if ((await readdir(configDir).catch(() => ['?'])).length === 0) await rm(configDir, { recursive: true });

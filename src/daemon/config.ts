@@ -3,6 +3,7 @@
  * another; absent is the same as `{}`.
  */
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { messageOf } from '../base/fault.ts';
@@ -16,6 +17,7 @@ import { parseSize } from '../core/sizes.ts';
 import type { Quota } from '../store/people.ts';
 
 export const defaultConfigPath = '/etc/myserver/config.json';
+export const defaultStateDir = '/var/lib/myserver';
 
 const text = Type.String({ minLength: 1, maxLength: 4096 });
 const positive = Type.Number({ exclusiveMinimum: 0 });
@@ -98,6 +100,11 @@ export async function loadConfig(path: string): Promise<Config> {
   }
 }
 
+/** The packet rules that were set last, for the next boot. */
+export function rulesFile({ stateDir }: Pick<Config, 'stateDir'>): string {
+  return join(stateDir, 'rules.nft');
+}
+
 /** The configuration that a JSON value states, defaults put in. Throws `bad-configuration`, `bad-plan`, `bad-size`, `bad-name`. */
 export function readConfig(value: unknown): Config {
   const [first] = Value.Errors(ConfigSchema, value);
@@ -108,7 +115,7 @@ export function readConfig(value: unknown): Config {
     );
   const written = value as Written;
   const { api = {}, engine = {}, firewall = {}, server = {}, overcommit = {}, tokens = {} } = written;
-  const stateDir = written.stateDir ?? '/var/lib/myserver';
+  const stateDir = written.stateDir ?? defaultStateDir;
   return {
     publicHost: written.publicHost,
     stateDir,

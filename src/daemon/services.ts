@@ -26,7 +26,7 @@ import { makeNftFirewall } from '../network/nft/nft-firewall.ts';
 import { makeApi } from '../rest/api.ts';
 import { openStore } from '../store/open.ts';
 import type { ServerRecord } from '../store/servers.ts';
-import type { Config } from './config.ts';
+import { rulesFile, type Config } from './config.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
 import { guessPublicHost } from './public-host.ts';
@@ -51,7 +51,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   await mkdir(config.runDir, { recursive: true, mode: 0o755 });
   const store = undo.use(await openStore({ path: join(config.stateDir, 'store.db'), clock: systemClock, log }));
   const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
-  const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, log });
+  const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });
   const control = makeServerControl({
     store,
     engine,

@@ -1,12 +1,7 @@
 /** What starts and keeps daemons on this machine: systemd, or nobody (a container, a small virtual machine), and then we do. */
 import { existsSync } from 'node:fs';
-import { tryProgram } from './program.ts';
 
 /** sd_booted(3). */
 export function hasSystemd(): boolean {
   return existsSync('/run/systemd/system');
-}
-
-export async function isActive(unit: string): Promise<boolean> {
-  return (await tryProgram(['systemctl', 'is-active', '--quiet', unit])).exitCode === 0;
 }

@@ -69,6 +69,21 @@ suite('nft firewall: what was done by hand', () => {
     });
   }
 
+  test('the rules set last are in a file that brings them back by itself after everything was flushed, and clear takes it away', async () => {
+    const keepAt = join(world.runDir, 'rules.nft');
+    const firewall = makeNftFirewall({ table: rules.table, runDir: world.runDir, keepAt, log: silentLog, enter: world.host.enter });
+    await firewall.set(rules);
+    await world.host.shell(`nft flush ruleset; nft -f ${keepAt}`);
+    assert.equal(await firewall.matches(rules), true);
+    await world.host.shell(`nft -f ${keepAt}`);
+    assert.equal(await firewall.matches(rules), true, 'loaded twice');
+    await rm(keepAt);
+    assert.equal(await firewall.matches(rules), false, 'a missing file is a difference, so that the next set writes it');
+    await firewall.set(rules);
+    await firewall.clear();
+    assert.equal((await readdir(world.runDir)).includes('rules.nft'), false);
+  });
+
   test('tables of others are left alone by set and clear, and do not disturb matches', async () => {
     const firewall = world.make();
     await firewall.set(rules);

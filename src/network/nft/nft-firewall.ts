@@ -6,6 +6,7 @@
  * after a restart, can tell whether the kernel still holds what was set. The file goes at reboot, as the rules do.
  */
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
@@ -22,6 +23,8 @@ export interface NftFirewallOptions {
   readonly table: string;
   /** A directory of control's own on a file system that is empty after a reboot: `/run/myserver`. Made when absent. */
   readonly runDir: string;
+  /** A file that always holds the rules set last, for `nft -f` at boot, before any server runs. */
+  readonly keepAt?: string;
   readonly log: Log;
   /** Words before the program: `nsenter --net=/run/netns/x` for a host that is a namespace. */
   readonly enter?: readonly string[];
@@ -33,7 +36,7 @@ interface Memory {
   readonly listed: string;
 }
 
-export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallOptions): Firewall {
+export function makeNftFirewall({ table, runDir, keepAt, log, enter = [] }: NftFirewallOptions): Firewall {
   const memoryPath = join(runDir, `firewall-${table}.json`);
   /** Changes are made one after the other: the last `set` called is the one that stands. */
   let queue: Promise<unknown> = Promise.resolve();
@@ -70,8 +73,7 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
     const found = await listed(signal);
     if (found === undefined) throw fault('firewall-failed', `nft loaded the table ${table}, and the kernel does not list it`);
     const memory: Memory = { wanted: sha256(text), listed: found };
-    await writeFile(`${memoryPath}.new`, JSON.stringify(memory), { mode: 0o600 });
-    await rename(`${memoryPath}.new`, memoryPath);
+    await writeWhole(memoryPath, JSON.stringify(memory));
   }
 
   return {
@@ -82,12 +84,14 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
         const text = rulesetText(ruleset);
         await endLinkLocalLearning(enter, ruleset.bridge, signal);
         await load(text, signal);
+        if (keepAt !== undefined) await writeWhole(keepAt, text);
         await remember(text, signal);
       }),
 
     matches: (ruleset, signal) =>
       inTurn(async () => {
         const memory = await readMemory(memoryPath);
+        if (keepAt !== undefined && !existsSync(keepAt)) return false;
         if (memory?.wanted !== sha256(rulesetText(ruleset)) || memory.listed !== (await listed(signal))) return false;
         return !(await learnsFromLinkLocal(enter, ruleset.bridge, signal));
       }),
@@ -110,8 +114,15 @@ export function makeNftFirewall({ table, runDir, log, enter = [] }: NftFirewallO
       inTurn(async () => {
         await load(clearText(table), signal);
         await rm(memoryPath, { force: true });
+        if (keepAt !== undefined) await rm(keepAt, { force: true });
       }),
   };
+}
+
+/** All or nothing, and flushed: what is left after a power cut is either the former text or this one. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600, flush: true });
+  await rename(`${path}.new`, path);
 }
 
 function sha256(text: string): string {
