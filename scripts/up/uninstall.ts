@@ -3,7 +3,7 @@
  * is, and a later `./up` finds all of it again. Packages of the distribution stay: others may use them by now.
  */
 import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, rm, rmdir } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import { dirname } from 'node:path';
 import { silentLog } from '../../src/base/log.ts';
@@ -109,6 +109,9 @@ async function removeRest(config: Config): Promise<void> {
   await stopEngine(socket);
   await rm(config.stateDir, { recursive: true, force: true });
   await rm(lxcfsAllowance, { force: true });
+  await rmdir(dirname(lxcfsAllowance)).catch(() => {
+    // It was never made, or others have something in it.
+  });
   await rm(defaultConfigPath, { force: true });
   const configDir = dirname(defaultConfigPath);
   if ((await readdir(configDir).catch(() => ['?'])).length === 0) await rm(configDir, { recursive: true });
