@@ -20,7 +20,9 @@ const root = join(import.meta.dirname, '..');
 const cache = '/var/cache/myserver-test';
 const types = ['minimal', 'web'];
 /** Clients that tests drive. */
-const clients = ['openssh-client', 'curl', 'rsync', 'putty-tools', 'bash-completion', 'busybox-static', 'zsh', 'fish', 'patch'];
+const dailyClients = ['openssh-client', 'curl', 'rsync', 'putty-tools', 'bash-completion', 'busybox-static', 'zsh', 'fish', 'patch'];
+/** The network of a machine that `./up` is run on whole. */
+const longClients = ['slirp4netns'];
 
 const help = `sudo ./test              everything that can break daily
 sudo ./test --long       and the long tests: every crash point, faults, fuzzing, load
@@ -40,7 +42,7 @@ async function run(program: string, args: readonly string[], env: NodeJS.Process
   return await promise;
 }
 
-async function installPackages(signal: AbortSignal): Promise<void> {
+async function installPackages(clients: readonly string[], signal: AbortSignal): Promise<void> {
   const step = packagesStep();
   const missing = await step.check(signal);
   if (missing !== undefined) {
@@ -133,7 +135,7 @@ async function main(): Promise<boolean> {
     return true;
   }
   const signal = new AbortController().signal;
-  await installPackages(signal);
+  await installPackages(values.long === true ? [...dailyClients, ...longClients] : dailyClients, signal);
   const isGood = positionals.length > 0 || (await check());
   const dir = await images(signal);
   const files = positionals.length > 0 ? positionals : globSync(['src/**/*.test.ts', 'e2e/**/*.test.ts'], { cwd: root }).toSorted();

@@ -27,7 +27,9 @@ export async function removeTraces(name: string): Promise<void> {
   await endRoom(await readFile(roomFile(dir), 'utf8').catch(() => ''));
   const { engine, client } = netnsNames(name);
   for (const netns of [engine, client]) await tryProgram(['ip', 'netns', 'delete', netns]);
-  for (const instance of await readdir(join(dir, 'incus', 'containers')).catch(() => [])) await removeCgroups(instance);
+  for (const instance of await readdir(join(dir, 'incus', 'containers')).catch(() => []))
+    await removeCgroups([`lxc.payload.${instance}`, `lxc.monitor.${instance}`]);
+  await removeCgroups([engine]);
   await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
@@ -49,11 +51,11 @@ async function endRoom(room: string): Promise<void> {
 }
 
 /** Containers that were ended from outside leave their (empty) cgroups behind. Below the mount point (version 2) or below each controller (version 1). */
-async function removeCgroups(instance: string): Promise<void> {
+async function removeCgroups(names: readonly string[]): Promise<void> {
   const top = '/sys/fs/cgroup';
   const parents = [top, ...(await directoriesIn(top))];
   for (const parent of parents) {
-    for (const kind of ['lxc.payload', 'lxc.monitor']) await removeCgroup(join(parent, `${kind}.${instance}`));
+    for (const name of names) await removeCgroup(join(parent, name));
   }
 }
 
