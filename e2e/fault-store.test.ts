@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { cp, rm } from 'node:fs/promises';
+import { chmod, copyFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FindingView, ServerView } from '../src/contract/schemas.ts';
 import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
@@ -24,7 +24,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
     first = await one({ id: 1 });
     await inside(installation, first.id, 'echo precious > /home/ada/thesis');
-    await whileStopped(async () => await keep('yesterday'));
+    await keep('yesterday');
   });
   after(async () => await installation[Symbol.asyncDispose]());
 
@@ -41,14 +41,16 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     await installation.startControl();
   }
 
-  const copyAt = (name: string) => join(installation.engine.dir, `copy-${name}`);
-  const keep = async (name: string) => await cp(installation.stateDir, copyAt(name), { recursive: true });
+  const copyAt = (name: string) => join(installation.engine.dir, `copy-${name}.db`);
+  const keep = async (name: string) => await installation.ok('backup', copyAt(name));
   const removeStore = async () => await rm(installation.stateDir, { recursive: true });
+  /** As `myserver backup --help` says it. */
   async function putBack(name: string): Promise<void> {
-    await removeStore();
-    await keepFrom(name);
+    const store = join(installation.stateDir, 'store.db');
+    await rm(`${store}-wal`, { force: true });
+    await copyFile(copyAt(name), store);
+    await chmod(store, 0o600);
   }
-  const keepFrom = async (name: string) => await cp(copyAt(name), installation.stateDir, { recursive: true });
 
   const findings = async (code: string): Promise<readonly FindingView[]> =>
     (await root.client.call('doctor')).findings.filter((finding) => finding.code === code);
@@ -97,6 +99,30 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     await root.tell('dropServer', 2);
   });
 
+  test('backup: written by control for root alone while servers run, never over a file unless told', async () => {
+    assert.equal((await stat(copyAt('yesterday'))).mode & 0o777, 0o600);
+    const again = await installation.myserver(['backup', copyAt('yesterday')]);
+    assert.equal(again.exitCode, 5);
+    assert.match(again.stderr, /--force/u);
+    await keep('replaced');
+    await installation.ok('backup', '--force', copyAt('replaced'));
+    assert.ok((await root.client.call('listAudit', { query: {} })).lines.some(({ deed, allowed }) => deed === 'backup' && allowed));
+  });
+
+  test('a day-old store after a kill: a server dropped since is shown as gone, and dropping it again gives the ID back', async () => {
+    const gone = await one({ id: 7 });
+    await keep('before the drop');
+    await root.tell('dropServer', gone.id);
+    await installation.endControl('SIGKILL');
+    await putBack('before the drop');
+    await installation.startControl();
+    assert.match((await root.becomes(gone.id, 'failed')).problem ?? '', /no instance of it/u);
+    assert.deepEqual(await instances(), [`${nameOf(first)},RUNNING`]);
+    assert.ok(await greets(installation, testBases.ssh + 1));
+    await root.tell('dropServer', gone.id);
+    await assertWhole(installation, root);
+  });
+
   test('an empty store: nothing is erased or changed, every deed is refused, and adopt brings each server back with its data', async () => {
     const before = await instances();
     await whileStopped(removeStore);
@@ -122,10 +148,8 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
   });
 
   test('the store of another installation: its servers are shown as gone, ours are kept, nothing is changed', async () => {
-    await whileStopped(async () => {
-      await keep('today');
-      await putBack('yesterday');
-    });
+    await keep('today');
+    await whileStopped(async () => await putBack('yesterday'));
     assert.deepEqual(await instances(), [`${nameOf(first)},RUNNING`]);
     assert.equal((await findings('installation-mismatch')).length, 1);
     const refusal = { code: 'installation-mismatch' };

@@ -278,6 +278,7 @@ export class MemoryControl {
       this.findings.splice(0, this.findings.length, ...this.findings.filter((finding) => finding.id !== id));
       return { done: `${action} done` };
     },
+    backup: () => undefined,
     listAudit: () => ({
       lines: [
         {

@@ -61,6 +61,17 @@ suite('list', () => {
   });
 });
 
+suite('backup', () => {
+  test('backup names the file by its whole path, because control is who writes it', async () => {
+    const control = new MemoryControl();
+    const { output } = await typed(['backup', 'monday.db', '--force'], { control });
+    assert.deepEqual(control.calls, [
+      { name: 'backup', input: { body: { path: '/home/jbond007/monday.db', force: true } }, idempotencyKey: undefined },
+    ]);
+    assert.equal(output, 'the store is copied to /home/jbond007/monday.db\n');
+  });
+});
+
 suite('usage and help', () => {
   test('myserver alone prints the usage and ends with 0', async () => {
     const { exitCode, output, error } = await typed([]);

@@ -44,6 +44,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { names: ['operation', 'operations'], load: async () => (await import('./operation.ts')).registerOperation },
   { names: ['doctor'], load: async () => (await import('./doctor.ts')).registerDoctor },
   { names: ['audit'], load: async () => (await import('./audit.ts')).registerAudit },
+  { names: ['backup'], load: async () => (await import('./backup.ts')).registerBackup },
   { names: ['completion'], load: async () => (await import('./completion.ts')).registerCompletion },
 ];
 

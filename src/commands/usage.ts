@@ -39,6 +39,7 @@ The installation
   operation list|show|cancel   long work that is under way
   doctor                       what is not as it should be; doctor --mend
   audit                        who did what
+  backup FILE                  copy people, servers, leases, keys and audit to a file; for root
   completion bash|zsh|fish     completion with the Tab key for your shell
 
 Ways in to server 123 (default plan), from any machine

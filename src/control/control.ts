@@ -150,6 +150,11 @@ export interface EventVerbs {
   maySee(caller: Caller, event: ControlEvent): Promise<boolean>;
 }
 
+export interface BackupVerbs {
+  /** `path` is absolute. For root alone. Throws what `Store.backup` throws. */
+  write(caller: Caller, path: string, options: { readonly replaces: boolean }): Promise<void>;
+}
+
 /** Everything about this installation that doors show. */
 export interface InstallationFacts {
   readonly version: string;
@@ -174,5 +179,6 @@ export interface ServerControl {
   readonly images: ImageVerbs;
   readonly operations: OperationVerbs;
   readonly doctor: DoctorVerbs;
+  readonly backup: BackupVerbs;
   readonly events: Events & EventVerbs;
 }

@@ -10,6 +10,7 @@ import type { Firewall } from '../network/firewall.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Store } from '../store/store.ts';
 import { makeAccessDesk } from './access-desk.ts';
+import { makeBackupVerbs } from './backup.ts';
 import type { InstallationFacts, ServerControl } from './control.ts';
 import { type HostDoctor, makeDoctorVerbs } from './doctor.ts';
 import { makeEventVerbs } from './event-verbs.ts';
@@ -69,6 +70,7 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
     images: makeImageVerbs(parts),
     operations: makeOperationVerbs(parts),
     doctor: makeDoctorVerbs({ ...parts, pass: reconciler.pass }),
+    backup: makeBackupVerbs({ store }),
     events: { subscribe: events.subscribe, ...makeEventVerbs(parts) },
 
     async start() {

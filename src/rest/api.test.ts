@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { Value } from 'typebox/value';
 import { apiPrefix } from '../contract/route.ts';
@@ -107,6 +109,25 @@ suite('api', () => {
     );
     await client.call('revokeToken', { params: { id: 'current' } });
     await assert.rejects(client.call('me'), { code: 'not-signed-in' });
+  });
+
+  test('api writes a backup for root, and for no administrator', async () => {
+    await using world = await makeApiRoom();
+    await world.addPerson('boss', { role: 'administrator' });
+    const path = join(dirname(world.socketPath), 'copy.db');
+    const refused = await world.call('/api/v1/backup', { as: 'boss', body: { path } });
+    assert.deepEqual([refused.status, refused.problem().code], [403, 'not-allowed']);
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+    fits('backup', await world.asRoot('/api/v1/backup', { body: { path } }));
+    assert.ok((await stat(path)).size > 0);
+    const { lines } = (await world.asRoot('/api/v1/audit')).json<{ lines: wire.AuditLineView[] }>();
+    assert.deepEqual(
+      lines.filter(({ deed }) => deed === 'backup').map(({ person, allowed }) => [person, allowed]),
+      [
+        [null, true],
+        ['boss', false],
+      ],
+    );
   });
 
   test('api lets whoever has a one-time password do nothing but change it', async () => {

@@ -13,7 +13,7 @@ export function installationHandlers({
   people,
   views,
   hostKeys,
-}: HandlerParts): Pick<Handlers, 'health' | 'getPlan' | 'listHostKeys' | 'checkPlan' | 'doctor' | 'treatFinding' | 'listAudit'> {
+}: HandlerParts): Pick<Handlers, 'health' | 'getPlan' | 'listHostKeys' | 'checkPlan' | 'doctor' | 'treatFinding' | 'listAudit' | 'backup'> {
   return {
     health: () => Promise.resolve({ ok: true, version: control.facts.version }),
     getPlan: () => Promise.resolve(views.plan()),
@@ -25,6 +25,10 @@ export function installationHandlers({
       if (action === undefined)
         throw fault('bad-request', `"${shorten(params.action)}" cannot be done to a finding: ${actions.join(', ')} can`);
       return { done: await control.doctor.treat(caller, params.id, action, body) };
+    },
+    async backup({ caller, body }) {
+      await control.backup.write(caller, body.path, { replaces: body.force ?? false });
+      return undefined;
     },
     listAudit: async ({ caller, query }) => ({ lines: (await people.audit.list(caller, query)).map(auditLineView) }),
   };

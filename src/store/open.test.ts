@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { suite, test } from 'node:test';
@@ -194,7 +194,8 @@ suite('backup', () => {
     await Promise.all([...takes, t.store.backup(path)]);
     assert.equal(await mode(path), '600');
     await assert.rejects(t.store.backup(path), { code: 'conflict', message: /give another path/u });
-    await assert.rejects(t.store.backup(join(t.directory, 'no', 'such', 'folder')));
+    await assert.rejects(t.store.backup(join(t.directory, 'no', 'such', 'folder')), { code: 'bad-request' });
+    await assert.rejects(t.store.backup('relative.db'), { code: 'bad-request', message: /absolute/u });
     assert.deepEqual(
       (await readdir(t.directory)).filter((name) => name.includes('partial')),
       [],
@@ -205,6 +206,25 @@ suite('backup', () => {
     const [servers, operations] = [await copy.servers.list(), await copy.operations.unfinished()];
     assert.deepEqual(new Set(operations.map(({ server }) => server?.generation)), new Set(servers.map(({ generation }) => generation)));
     assert.equal(operations.length, servers.length);
+  });
+
+  test('backup replaces a plain file when told, and never the store, a folder or a link', async () => {
+    await using t = await makeTestStore();
+    const own = join(t.directory, 'own');
+    const path = join(own, 'store.db');
+    await using store = await open(path);
+    const target = join(t.directory, 'backup.db');
+    const link = join(t.directory, 'link.db');
+    await writeFile(target, 'an older one', { mode: 0o644 });
+    await symlink(target, link);
+    for (const taken of [path, `${path}-wal`, own, link])
+      await assert.rejects(store.backup(taken, { replaces: true }), { code: 'bad-request' }, taken);
+    assert.equal(await readFile(target, 'utf8'), 'an older one');
+    await store.people.add(newPerson('alice'));
+    await store.backup(target, { replaces: true });
+    assert.equal(await mode(target), '600');
+    await using copy = await open(target);
+    assert.equal((await copy.people.list()).length, 1);
   });
 });
 

@@ -1,13 +1,14 @@
 /** Opens the store on SQLite: one file, whose lock is the proof that one process alone writes to it. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { backup as copyOnline, DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { fault } from '../core/errors.ts';
+import { writeBackup } from './backup.ts';
 import { migrate } from './migrations/migrate.ts';
 import type { Schema } from './sql/schema.ts';
 import { makeTables } from './sql/tables.ts';
@@ -23,9 +24,6 @@ export interface OpenStoreOptions {
   /** How long to wait for a former process to let go of the lock; 2,000 unless told. */
   readonly lockWaitMs?: number;
 }
-
-/** In one step: while the connection is held, pausing between steps would only make others wait longer. */
-const everyPage = 2 ** 30;
 
 /** How long opening waits for a former process to let go of the lock. Shorter, and a quick restart fails; longer, and a mistake is noticed late. */
 const usualLockWaitMs = 2000;
@@ -94,26 +92,6 @@ function makeStore({ db, database, path, clock, meta }: Parts): Store {
   const tables = guard(makeTables({ ...context, db }), inside);
   let closed: Promise<void> | undefined;
 
-  const backup = async (target: string): Promise<void> => {
-    const partial = `${target}.partial`;
-    await using undo = new AsyncDisposableStack();
-    if (await exists(target))
-      throw fault('conflict', `a backup was to be written to ${target}, but there is a file already: give another path`);
-    await rm(partial, { force: true });
-    undo.defer(() => rm(partial, { force: true }));
-    await (await open(partial, 'wx', 0o600)).close();
-    // The one connection is held meanwhile, so that no half-done transaction gets into the copy.
-    await db.connection().execute(async () => {
-      await copyOnline(database, partial, { rate: everyPage }).catch((error: unknown) => {
-        throw translateSqliteError(error, partial);
-      });
-    });
-    const file = await open(partial, 'r');
-    await file.sync();
-    await file.close();
-    await rename(partial, target);
-  };
-
   return {
     ...tables,
     ...meta,
@@ -126,9 +104,9 @@ function makeStore({ db, database, path, clock, meta }: Parts): Store {
         scope.isOn = false;
       }
     },
-    backup: async (target) => {
+    backup: async (target, backupOptions = {}) => {
       refuseInside(inside);
-      await backup(target);
+      await writeBackup({ db, database, path }, target, backupOptions);
     },
     [Symbol.asyncDispose]: async () => {
       closed ??= close(db, database, path);
@@ -146,13 +124,6 @@ async function close(db: Kysely<Schema>, database: DatabaseSync, path: string): 
   } catch (error) {
     throw translateSqliteError(error, path);
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Which `atomically` the running code was started in. What was started there may outlive it, and is then free to use the store. */

@@ -24,6 +24,11 @@ export interface Tables {
   readonly keyring: Keyring;
 }
 
+export interface BackupOptions {
+  /** A plain file that is there already. */
+  readonly replaces?: boolean;
+}
+
 export interface Store extends Tables, AsyncDisposable {
   /** A UUID made with the store and never changed: an engine whose servers carry another one is not ours to reconcile. */
   readonly installation: string;
@@ -33,8 +38,11 @@ export interface Store extends Tables, AsyncDisposable {
    * it, and call nothing of the store itself in it (that throws `internal`, because it would wait for its own end).
    */
   atomically<T>(work: (tables: Tables) => Promise<T>): Promise<T>;
-  /** An online copy into a file that must not exist yet, readable by its owner only. A failed one leaves nothing behind. */
-  backup(path: string): Promise<void>;
+  /**
+   * An online copy into a file, readable by its owner only. A failed one leaves nothing behind, and the former file whole.
+   * Throws `conflict` when there is a file already that is not to be replaced, `bad-request` where none can be written.
+   */
+  backup(path: string, options?: BackupOptions): Promise<void>;
   /** Waits for what is under way, then closes. Repeatable. */
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -160,6 +160,19 @@ export const hostRoutes = {
     body: Type.Object({ owner: optionalText(64) }, { additionalProperties: false }),
     response: Type.Object({ done: Type.String() }),
   },
+  backup: {
+    method: 'POST',
+    path: '/backup',
+    name: 'backup',
+    tag: 'system',
+    door: 'root',
+    status: 204,
+    summary: 'Copy the store to a file of the host, given by its absolute path; root alone',
+    body: Type.Object(
+      { path: Type.String({ minLength: 1, maxLength: 4096 }), force: Type.Optional(Type.Boolean()) },
+      { additionalProperties: false },
+    ),
+  },
   listAudit: {
     method: 'GET',
     path: '/audit',
