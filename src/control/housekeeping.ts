@@ -1,4 +1,4 @@
-/** Takes away what has run out: ended operations, expired tokens, grants and idempotency keys. At start, and once a day. */
+/** Takes away what has run out: ended operations, expired tokens, grants and idempotency keys, old lines of the audit. At start, and once a day. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
@@ -9,8 +9,20 @@ import type { Store } from '../store/store.ts';
 const operationsKeptMs = 30 * 86_400_000;
 const periodMs = 86_400_000;
 
-export function makeHousekeeping({ store, clock, log }: { readonly store: Store; readonly clock: Clock; readonly log: Log }): Service {
+/** Lines of the audit removed in one transaction. More, and whoever asks meanwhile waits noticeably. */
+const auditBatch = 500;
+
+export interface HousekeepingOptions {
+  readonly store: Store;
+  readonly auditKeptMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function makeHousekeeping({ store, auditKeptMs, clock, log }: HousekeepingOptions): Service {
   let timer: NodeJS.Timeout | undefined;
+  let isStopping = false;
+  let auditPruned = Promise.resolve();
 
   async function prune(): Promise<void> {
     const operations = await store.operations.prune(clock.now() - operationsKeptMs);
@@ -20,17 +32,36 @@ export function makeHousekeeping({ store, clock, log }: { readonly store: Store;
     if (operations + tokens + grants + idempotency > 0) log.info({ operations, tokens, grants, idempotency }, 'removed what had run out');
   }
 
+  async function pruneAudit(): Promise<void> {
+    const beforeMs = clock.now() - auditKeptMs;
+    let lines = 0;
+    let removed: number;
+    do {
+      removed = await store.audit.prune(beforeMs, auditBatch);
+      lines += removed;
+    } while (removed > 0 && !isStopping);
+    if (lines > 0) log.info({ lines }, 'removed what was too old from the audit');
+  }
+
+  /** A year of lines, when it is shortened for the first time, takes a while: nobody waits for it. */
+  function pruneAuditSoon(): void {
+    auditPruned = pruneAudit().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the audit could not be shortened'));
+  }
+
   return {
     name: 'housekeeping',
     async start() {
       await prune();
+      pruneAuditSoon();
       timer = setInterval(() => {
         prune().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'what has run out could not be removed'));
+        pruneAuditSoon();
       }, periodMs);
     },
     async stop() {
+      isStopping = true;
       clearInterval(timer);
-      await Promise.resolve();
+      await auditPruned;
     },
   };
 }

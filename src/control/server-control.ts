@@ -40,6 +40,8 @@ export interface ServerControlOptions {
   readonly hands: HostHands;
   readonly host: HostDoctor;
   readonly settings: ServerSettings;
+  /** How long lines of the audit are kept. */
+  readonly auditKeptMs: number;
   readonly facts: Omit<InstallationFacts, 'plan'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -61,7 +63,7 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
   const parts = { ...options, events, world, rules, access, operations, changes: makeLanes() };
   handlers = { create: creationHandler(parts, makeGate(creationsAtOnce)), ...lifeHandlers(parts), ...imageHandlers(parts) };
   const reconciler = makeReconciler(parts, lanes);
-  const housekeeping = makeHousekeeping({ store, clock, log });
+  const housekeeping = makeHousekeeping(options);
 
   return {
     name: 'control',

@@ -11,6 +11,7 @@ suite('readConfig', () => {
     assert.equal(config.api.port, 9440);
     assert.deepEqual(config.bastion, { isEnabled: true, port: undefined });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
+    assert.equal(config.audit.keptMs, 400 * 86_400_000);
     assert.deepEqual(config.defaults.limits, { memoryBytes: 512 * 2 ** 20, cpus: 1, diskBytes: 5 * 2 ** 30 });
   });
 
@@ -18,6 +19,11 @@ suite('readConfig', () => {
     assert.equal(readConfig({ defaults: { memory: '1G' } }).defaults.limits.memoryBytes, 2 ** 30);
     assert.throws(() => readConfig({ defaults: { memory: 'a lot' } }), { code: 'bad-size' });
     assert.throws(() => readConfig({ defaults: { cpus: 0 } }), { code: 'bad-size' });
+  });
+
+  test('readConfig reads for how many days the audit is kept, which is never none at all', () => {
+    assert.equal(readConfig({ audit: { keepDays: 0.5 } }).audit.keptMs, 43_200_000);
+    assert.throws(() => readConfig({ audit: { keepDays: 0 } }), { code: 'bad-configuration', message: /audit\.keepDays/u });
   });
 
   test('readConfig refuses misspelt and ill-typed fields and names them', () => {

@@ -57,6 +57,7 @@ const ConfigSchema = Type.Partial(
     overcommit: part({ memory: positive, cpus: positive, disk: positive }),
     server: part({ maxProcesses: Type.Integer({ minimum: 50 }), stopGraceSeconds: positive, classicPasswords: Type.Boolean() }),
     tokens: part({ hours: positive, longestDays: positive }),
+    audit: part({ keepDays: positive }),
   }),
   { additionalProperties: false },
 );
@@ -85,6 +86,7 @@ export interface Config {
   readonly overcommit: { readonly memory: number; readonly cpus: number; readonly disk: number };
   readonly server: { readonly maxProcesses: number; readonly stopGraceMs: number; readonly hasClassicPasswords: boolean };
   readonly tokens: { readonly lifetimeMs: number; readonly longestMs: number };
+  readonly audit: { readonly keptMs: number };
 }
 
 /** Throws `bad-configuration`, naming the file. */
@@ -114,7 +116,7 @@ export function readConfig(value: unknown): Config {
       `${first.instancePath === '' ? 'the whole' : first.instancePath.slice(1).replaceAll('/', '.')} ${first.message}`,
     );
   const written = value as Written;
-  const { api = {}, engine = {}, firewall = {}, server = {}, overcommit = {}, tokens = {} } = written;
+  const { api = {}, engine = {}, firewall = {}, server = {}, overcommit = {}, tokens = {}, audit = {} } = written;
   const stateDir = written.stateDir ?? defaultStateDir;
   return {
     publicHost: written.publicHost,
@@ -146,6 +148,7 @@ export function readConfig(value: unknown): Config {
       hasClassicPasswords: server.classicPasswords ?? false,
     },
     tokens: { lifetimeMs: (tokens.hours ?? 12) * 3_600_000, longestMs: (tokens.longestDays ?? 90) * 86_400_000 },
+    audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000 },
   };
 }
 

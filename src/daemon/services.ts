@@ -68,6 +68,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     hands: handsFor(config),
     host: hostDoctorFor(config),
     settings: settingsFor(config),
+    auditKeptMs: config.audit.keptMs,
     facts: {
       version: await readVersion(),
       publicHost: config.publicHost ?? guessPublicHost(config.engine.network),

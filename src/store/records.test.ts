@@ -176,6 +176,25 @@ suite('audit', () => {
     assert.deepEqual(await numbers({ before: 5, limit: 2 }), [4, 3]);
   });
 
+  test('audit.prune removes the oldest lines in batches, whatever a wrong clock wrote among them, and numbers go on', async () => {
+    await using t = await makeTestStore();
+    const { audit } = t.store;
+    const startMs = t.clock.nowMs;
+    for (const atMs of [0, 10, 900, 20, 30, 500]) {
+      t.clock.nowMs = startMs + atMs;
+      await audit.append(line);
+    }
+    const numbers = async () => (await audit.list()).map(({ number }) => number);
+    assert.equal(await audit.prune(startMs + 100, 2), 2);
+    assert.deepEqual(await numbers(), [6, 5, 4, 3]);
+    assert.equal(await audit.prune(startMs + 100, 3), 2);
+    assert.equal(await audit.prune(startMs + 100, 3), 0);
+    assert.deepEqual(await numbers(), [6, 3]);
+    assert.equal(await audit.prune(startMs + 5000, 100), 1);
+    await audit.append(line);
+    assert.deepEqual(await numbers(), [7, 6]);
+  });
+
   test('audit.append cuts what a stranger made endless', async () => {
     await using t = await makeTestStore();
     await t.store.audit.append({ ...line, detail: 'x'.repeat(100_000) });

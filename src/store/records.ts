@@ -134,11 +134,13 @@ export interface AuditFilter {
   readonly limit?: number;
 }
 
-/** Append-only: nothing here changes or removes a line. */
+/** Nothing here changes a line, and only age removes one. */
 export interface Audit {
   append(line: Omit<AuditLine, 'number' | 'atMs'>): Promise<void>;
   /** Newest first. */
   list(filter?: AuditFilter): Promise<readonly AuditLine[]>;
+  /** Of the oldest `most` lines removes those from before that instant, but never the newest line of all: numbers go on from it. Says how many. */
+  prune(beforeMs: number, most: number): Promise<number>;
 }
 
 /** A token a person signs in with. The secret itself is nowhere: `secretHash` is the hex SHA-256 of it, enough because the secret is long and random. */

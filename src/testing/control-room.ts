@@ -94,6 +94,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       },
       host: { examine: () => Promise.resolve([]), mend: () => Promise.resolve(''), checkPlan: () => Promise.resolve([]) },
       settings: { ...settings, ...options.settings },
+      auditKeptMs: 400 * 86_400_000,
       facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined },
       clock: systemClock,
       log: silentLog,

@@ -60,5 +60,14 @@ export function makeAudit(context: Context): Audit {
       if (filter.before !== undefined) query = query.where('number', '<', filter.before);
       return (await query.execute()).map(toLine);
     },
+    prune: async (beforeMs, most) => {
+      const { db } = context;
+      const newest = db.selectFrom('audit').select(({ fn }) => fn.max('number').as('number'));
+      // By number, which has an index, and not by time: so this costs the same however long the audit is.
+      const oldest = db.selectFrom('audit').select(['number', 'at_ms']).orderBy('number').limit(most).as('oldest');
+      const old = db.selectFrom(oldest).select('number').where('at_ms', '<', beforeMs);
+      const query = db.deleteFrom('audit').where('number', 'in', old).where('number', '<', newest);
+      return Number((await query.executeTakeFirst()).numDeletedRows);
+    },
   };
 }
