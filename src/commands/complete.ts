@@ -65,6 +65,7 @@ const sources: Readonly<Record<string, Source>> = {
   ],
   right: plain(rights),
   group: groups,
+  '--for-group': groups,
   system: async (client) => (await images(client)).map(({ system, type }) => ({ value: `${system}/${type}`, description: '' })),
   '--system': async (client) => plain((await images(client)).map(({ system }) => system)),
   type: async (client) => plain((await images(client)).map(({ type }) => type)),
@@ -82,6 +83,7 @@ const sources: Readonly<Record<string, Source>> = {
     }));
   },
   shell: plain(['bash', 'zsh', 'fish']),
+  file: 'files',
   files: 'files',
   '--key': 'files',
   '--ca': 'files',

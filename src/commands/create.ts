@@ -17,6 +17,7 @@ interface CreateOptions extends DeedOptions {
   readonly cpus?: string;
   readonly admin?: string;
   readonly owner?: string;
+  readonly forGroup?: string;
   readonly notes?: string;
   readonly name?: string;
   readonly key?: readonly string[];
@@ -33,7 +34,8 @@ export const registerCreate: Register = (program, invocation) => {
       'myserver create                              # the next free ID',
       'myserver create 123 --type web --mem 1G',
       'myserver create --key ~/.ssh/id_ed25519.pub --notes "my thesis"',
-      'myserver create --count 24 -f csv > class.csv   # IDs, passwords and ports for a class',
+      'myserver create --for-group course -f csv > class.csv   # one for each member: owners, IDs, passwords, ports',
+      'myserver create --owner ada,bob --count 2       # two for each of them',
     ],
     more:
       'It ends with the ways in and a one-time password, which is shown once and must be changed at the first\n' +
@@ -57,11 +59,12 @@ function addCreateOptions(command: Command): void {
     .option('--mem <size>', 'memory: 512 (MiB), 512M, 1G (default: 512M)')
     .option('--cpus <n>', 'CPUs (default: 1)')
     .option('--admin <name>', "the first user inside, with sudo (default: the owner's name)")
-    .option('--owner <name>', 'whose it is; for administrators (default: you)')
+    .option('--owner <names>', 'whose it is, or one for each of several: ada,bob; for staff and administrators (default: you)')
+    .option('--for-group <name>', 'one for each member of this group; for staff and administrators')
     .option('--notes <text>', 'notes, shown in the list')
     .option('--name <name>', 'a name beside the ID')
     .option('--key <file>', "a public key beside the owner's own, - for standard input; may be repeated", collect)
-    .option('--count <n>', 'how many servers (default: 1)')
+    .option('--count <n>', 'how many servers, for each owner (default: 1)')
     .option('--no-start', 'leave it stopped');
   addWait(command);
 }
@@ -71,9 +74,13 @@ function collect(value: string, before: readonly string[] | undefined): readonly
 }
 
 async function bodyOf(invocation: Invocation, id: string | undefined, options: CreateOptions): Promise<CreateServers> {
-  const { system, type, disk, mem, cpus, admin, owner, notes, name, key = [], count, start } = options;
+  const { system, type, disk, mem, cpus, admin, owner, forGroup, notes, name, key = [], count, start } = options;
   if (id !== undefined && count !== undefined && count !== '1')
     throw fault('bad-request', `one ID and --count ${count} do not go together: leave the ID out, and the lowest free ones are given`);
+  if (id !== undefined && (forGroup !== undefined || owner?.includes(',') === true))
+    throw fault('bad-request', 'one ID and several owners do not go together: leave the ID out, and the lowest free ones are given');
+  if (owner !== undefined && forGroup !== undefined)
+    throw fault('bad-request', '--owner and --for-group do not go together: leave one of them out');
   const keys = [];
   for (const file of key) keys.push(publicPart(await keyFile(invocation, file), file));
   return {
@@ -85,10 +92,16 @@ async function bodyOf(invocation: Invocation, id: string | undefined, options: C
     ...(mem === undefined ? {} : { memoryBytes: parseMemory(mem) }),
     ...(cpus === undefined ? {} : { cpus: parseCount(cpus, 'a number of CPUs', 1, 512) }),
     ...(admin === undefined ? {} : { admin }),
-    ...(owner === undefined ? {} : { owner }),
+    ...ownersOf(owner),
+    ...(forGroup === undefined ? {} : { group: forGroup }),
     ...(notes === undefined ? {} : { notes }),
     ...(name === undefined ? {} : { name }),
     ...(keys.length === 0 ? {} : { keys }),
     ...(start === false ? { start: false } : {}),
   };
+}
+
+function ownersOf(text: string | undefined): Pick<CreateServers, 'owner' | 'owners'> {
+  if (text === undefined) return {};
+  return text.includes(',') ? { owners: text.split(',').map((name) => name.trim()) } : { owner: text };
 }

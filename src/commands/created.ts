@@ -72,6 +72,7 @@ async function print(
 
 const csvColumns: readonly Column<Made>[] = [
   { name: 'id', cell: ({ server }) => server.id },
+  { name: 'owner', cell: ({ server }) => server.owner },
   { name: 'user', cell: ({ server, password }) => password?.user ?? server.admin },
   { name: 'password', cell: ({ password }) => password?.password ?? null },
   { name: 'ssh', cell: ({ server }) => publicPort(server, 'ssh') },

@@ -159,6 +159,12 @@ export class MemoryControl {
     return server;
   }
 
+  #members(name: string): readonly string[] {
+    const group = this.groups.get(name);
+    if (group === undefined) throw fault('no-such-group', `there is no group ${name}`);
+    return group.members.map(({ person }) => person);
+  }
+
   #verb(kind: string, status: ServerView['status']) {
     return ({ params: { id } }: { readonly params: { readonly id: number } }) => {
       this.servers.set(id, { ...this.#server(id), status });
@@ -173,20 +179,22 @@ export class MemoryControl {
       servers: [...this.servers.values()].filter((server) => owner === undefined || server.owner === owner),
     }),
     createServers: ({ body }) => {
-      const ids = Array.from({ length: body.count ?? 1 }, (_none, at) => (body.id ?? 123) + at);
+      const owners = body.owners ?? (body.group === undefined ? [body.owner ?? this.asker ?? 'root'] : this.#members(body.group));
+      const count = body.count ?? 1;
+      const ids = Array.from({ length: count * owners.length }, (_none, at) => (body.id ?? 123) + at);
       const taken = ids.find((id) => this.servers.has(id));
       if (taken !== undefined)
         throw fault('id-taken', `server ${taken} is there already: choose another ID, or leave it out`, { details: { id: taken } });
-      const owner = body.owner ?? this.asker ?? 'root';
-      const servers = ids.map((id) =>
-        serverOf(id, {
+      const servers = ids.map((id, at) => {
+        const owner = owners[Math.floor(at / count)] ?? '';
+        return serverOf(id, {
           owner,
           admin: body.admin ?? owner,
           notes: body.notes ?? '',
           system: body.system ?? 'debian12',
           type: body.type ?? 'minimal',
-        }),
-      );
+        });
+      });
       for (const server of servers) this.servers.set(server.id, server);
       return {
         servers: servers.map((server) => ({ ...server, status: 'creating' as const })),

@@ -254,6 +254,29 @@ suite('create', () => {
     assert.deepEqual(control.calls, []);
   });
 
+  test('create --for-group and --owner name several owners, each of whom gets a line with owner, ID and password', async () => {
+    const control = new MemoryControl();
+    const members = ['ada', 'zoe'].map((person) => ({ person, isLeader: false }));
+    control.groups.set('course', { name: 'course', description: '', members });
+    const { output } = await typed(['create', '--for-group', 'course', '-f', 'csv'], { control });
+    const rows = output.split(/\r?\n/u).map((row) => row.split(',').slice(0, 4).join(','));
+    assert.deepEqual(rows, ['id,owner,user,password', '123,ada,ada,secret-123', '124,zoe,zoe,secret-124', '']);
+    await typed(['create', '--owner', 'mm, ada', '--count', '2'], { control });
+    const bodies = control.calls.filter(({ name }) => name === 'createServers').map(({ input }) => (input as { body: unknown }).body);
+    assert.deepEqual(bodies, [{ group: 'course' }, { owners: ['mm', 'ada'], count: 2 }]);
+  });
+
+  test('create refuses one ID for several owners, and two ways of naming them', async () => {
+    const control = new MemoryControl();
+    for (const line of [
+      ['create', '5', '--owner', 'a,b'],
+      ['create', '5', '--for-group', 'g'],
+      ['create', '--owner', 'a', '--for-group', 'g'],
+    ])
+      assert.equal((await typed(line, { control })).exitCode, 2, line.join(' '));
+    assert.deepEqual(control.calls, []);
+  });
+
   test('create --count 5 -f csv gives a table for a class on the output and nothing else', async () => {
     const { output, exitCode } = await typed(['create', '--count', '5', '-f', 'csv']);
     await golden('create-class.csv.txt', output);

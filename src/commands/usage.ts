@@ -9,6 +9,7 @@ export const usageText = `myserver: a server of your own, with root, in one word
 
 Servers
   create [ID]                  create a server (--system --type --disk --mem --cpus --key FILE --count N)
+                               for a class: --for-group GROUP, one for each member (staff and administrators)
   list                         the classic table; -f json|csv|yaml, -c id,ssh,status for scripts
   info ID                      all about a server, with the ways into it
   start ID   stop ID           several at once: stop 1 2 5-9

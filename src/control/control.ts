@@ -45,6 +45,10 @@ export interface CreateRequest {
   readonly memoryBytes?: number;
   readonly cpus?: number;
   readonly owner?: string;
+  /** `count` servers for each of them, all or none. */
+  readonly owners?: readonly string[];
+  /** The same for each member of a group. */
+  readonly group?: string;
   readonly admin?: string;
   readonly name?: string;
   readonly notes?: string;

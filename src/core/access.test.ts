@@ -195,7 +195,8 @@ suite('mayInHouse', () => {
   const allowed: readonly (readonly [string, Actor, readonly HouseDeed[]])[] = [
     ['a user with the right to create', person('bob'), ['create']],
     ['a user without it', person('bob', { canCreate: false }), []],
-    ['staff', person('bob', { role: 'staff', canCreate: false }), ['see-people']],
+    ['staff', person('bob', { role: 'staff' }), ['create', 'create-for-others', 'see-people']],
+    ['staff without the right to create', person('bob', { role: 'staff', canCreate: false }), ['see-people']],
     ['a disabled administrator', person('bob', { role: 'administrator', disabled: true }), []],
     [
       'root',

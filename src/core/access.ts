@@ -206,6 +206,7 @@ export function mayInHouse(actor: Actor, deed: HouseDeed): boolean {
     case 'see-people':
       return actor.role === 'staff';
     case 'create-for-others':
+      return actor.role === 'staff' && actor.canCreate;
     case 'manage-people':
     case 'manage-groups':
     case 'manage-images':

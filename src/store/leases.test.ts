@@ -4,8 +4,7 @@ import fc from 'fast-check';
 import type { Generation } from '../core/ids.ts';
 import { parsePersonName, parseServerName } from '../core/names.ts';
 import { defaultLimits } from '../core/server.ts';
-import type { TakeRequest } from './servers.ts';
-import { alice, bob, makeTestStore, serverId, takeOne, takeRequest } from './store.testing.ts';
+import { alice, bob, makeTestStore, serverId, type TakeChange, takeOne, takeRequest } from './store.testing.ts';
 
 const gigabyte = 2 ** 30;
 
@@ -103,7 +102,7 @@ suite('leases.take', () => {
   const limits = { memoryBytes: gigabyte, cpus: 2, diskBytes: 5 * gigabyte };
   const roomy = { servers: 10, cpus: 20, memoryBytes: 10 * gigabyte, diskBytes: 50 * gigabyte };
   const none = { memoryBytes: undefined, cpus: undefined, diskBytes: undefined };
-  const refusals: readonly (readonly [string, Partial<TakeRequest>, string, RegExp])[] = [
+  const refusals: readonly (readonly [string, TakeChange, string, RegExp])[] = [
     ['an ID that is taken', { wantedId: serverId(0) }, 'id-taken', /\b0 is taken/u],
     ['an ID beyond the plan', { wantedId: serverId(1000) }, 'bad-id', /from 0 to 999/u],
     ['more servers than there are free IDs', { count: 3, idRange: { first: 0, last: 2 } }, 'no-free-id', /3 servers.*only 2/u],
@@ -152,6 +151,28 @@ suite('leases.take', () => {
       assert.equal(await store.idempotency.get(alice, 'k'), undefined);
     });
   }
+
+  test('leases.take for several people gives each their number of IDs in order, or nobody any', async () => {
+    await using t = await makeTestStore();
+    const { store } = t;
+    const quota = { servers: 2, cpus: 99, memoryBytes: 2 ** 50, diskBytes: 2 ** 50 };
+    const recipients = [bob, alice].map((owner) => ({ owner, admin: owner, quota }));
+    await takeOne(store, { wantedId: serverId(1) });
+    await assert.rejects(store.leases.take({ ...takeRequest({ count: 2 }), recipients }), { code: 'quota-reached', message: /alice/u });
+    assert.equal((await store.servers.list()).length, 1);
+    await store.leases.take({ ...takeRequest(), recipients });
+    assert.deepEqual(
+      (await store.servers.list()).map(({ id, owner }) => [id, owner]),
+      [
+        [0, bob],
+        [1, alice],
+        [2, alice],
+      ],
+    );
+    const twice = [bob, bob].map((owner) => ({ owner, admin: owner, quota }));
+    await assert.rejects(store.leases.take({ ...takeRequest(), recipients: twice }), { code: 'quota-reached' }, 'what comes before counts');
+    await assert.rejects(store.leases.take({ ...takeRequest(), recipients: [] }), { code: 'bad-request' });
+  });
 
   test('leases.take lets a quota and a capacity be used to the last byte, and counts only the own servers for a quota', async () => {
     await using t = await makeTestStore();

@@ -21,19 +21,25 @@ export interface Capacity {
   readonly diskBytes: number | undefined;
 }
 
-export interface TakeRequest extends Pick<ServerRecord, 'owner' | 'admin' | 'system' | 'type' | 'limits' | 'notes' | 'imageFingerprint'> {
-  /** All of them or none. 1 or more. */
+/** Somebody who gets servers. */
+export interface Recipient extends Pick<ServerRecord, 'owner' | 'admin'> {
+  /** The owner's, the default already put in. Undefined: unlimited. */
+  readonly quota: Quota | undefined;
+}
+
+export interface TakeRequest extends Pick<ServerRecord, 'system' | 'type' | 'limits' | 'notes' | 'imageFingerprint'> {
+  /** 1 or more, who get the lowest IDs in this order. */
+  readonly recipients: readonly Recipient[];
+  /** For each recipient. All of them or none. 1 or more. */
   readonly count: number;
-  /** Undefined: the lowest free one. With a count of more than 1: the first free from here on upwards. */
+  /** Undefined: the lowest free one. For more than one server: the first free from here on upwards. */
   readonly wantedId: ServerId | undefined;
   /** The plan's IDs, both ends included. */
   readonly idRange: { readonly first: number; readonly last: number };
   /** IDs whose ports something else on the host holds: passed over, and refused when asked for by number. */
   readonly unusable: ReadonlySet<number>;
-  /** Only with a count of 1. */
+  /** Only for one server. */
   readonly name: ServerName | undefined;
-  /** The owner's, the default already put in. Undefined: unlimited. */
-  readonly quota: Quota | undefined;
   readonly capacity: Capacity;
   /** Of the creating operation, one for each server. Never secrets. */
   readonly params: Json;

@@ -8,7 +8,7 @@ import { parsePersonName } from '../core/names.ts';
 import { defaultLimits } from '../core/server.ts';
 import { openStore } from './open.ts';
 import type { NewPerson } from './people.ts';
-import type { TakeRequest } from './servers.ts';
+import type { Recipient, TakeRequest } from './servers.ts';
 import type { Store } from './store.ts';
 
 export interface TestStore extends AsyncDisposable {
@@ -36,22 +36,22 @@ export function newPerson(name: string, more: Partial<NewPerson> = {}): NewPerso
   };
 }
 
+export type TakeChange = Partial<TakeRequest & Recipient>;
+
 /** One server for alice, asked by herself, with nothing that limits it. */
-export function takeRequest(more: Partial<TakeRequest> = {}): TakeRequest {
+export function takeRequest({ owner = alice, admin = owner, quota, ...more }: TakeChange = {}): TakeRequest {
   return {
+    recipients: [{ owner, admin, quota }],
     count: 1,
     wantedId: undefined,
     idRange: { first: 0, last: 999 },
     unusable: new Set(),
-    owner: alice,
-    admin: alice,
     name: undefined,
     system: 'debian12',
     type: 'minimal',
     limits: defaultLimits,
     notes: '',
     imageFingerprint: undefined,
-    quota: undefined,
     capacity: { memoryBytes: undefined, cpus: undefined, diskBytes: undefined },
     params: {},
     idempotency: undefined,
@@ -61,7 +61,7 @@ export function takeRequest(more: Partial<TakeRequest> = {}): TakeRequest {
 }
 
 /** Takes with these changes and returns the one lease; fails the test when it was something else. */
-export async function takeOne(store: Pick<Store, 'leases'>, more: Partial<TakeRequest> = {}) {
+export async function takeOne(store: Pick<Store, 'leases'>, more: TakeChange = {}) {
   const taken = await store.leases.take(takeRequest(more));
   const lease = taken.kind === 'taken' ? taken.leases[0] : undefined;
   if (lease === undefined) throw new Error(`a lease was expected, not ${taken.kind}`);

@@ -9,7 +9,7 @@ import { type Caller, isAdministrator } from '../caller.ts';
 import type { ChangeRequest, OneTimePassword } from '../control.ts';
 import { makeOneTimePassword } from '../one-time-password.ts';
 import { editAuthorizedKeys } from './authorized-keys.ts';
-import { capacityOf, quotaOf } from './create.ts';
+import { capacityOf, quotaOf } from './allowance.ts';
 import { gatewayKeyComment } from './gateway-key.ts';
 import { checkLimits, readNotes } from './request.ts';
 import type { ServerParts } from './settings.ts';

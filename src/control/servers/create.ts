@@ -2,36 +2,42 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
-import { parsePersonName, type PersonName } from '../../core/names.ts';
 import type { ImageSeen } from '../../engines/engine.ts';
-import type { Quota } from '../../store/people.ts';
-import type { Capacity, Lease } from '../../store/servers.ts';
-import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
+import type { Lease } from '../../store/servers.ts';
+import { type Caller, isAdministrator, originOf } from '../caller.ts';
 import type { Created, CreateRequest, OneTimePassword } from '../control.ts';
 import { makeGate } from '../lanes.ts';
 import { makeOneTimePassword } from '../one-time-password.ts';
+import { quotaOf, capacityOf } from './allowance.ts';
 import { initialPasswordName } from './creation.ts';
+import { ownersOf } from './owners.ts';
 import { type CreateOrder, readCreateRequest } from './request.ts';
 import type { ServerParts } from './settings.ts';
 
 /** A key is remembered for a day: longer than any client keeps trying. */
 const idempotencyMs = 24 * 3_600_000;
 
-/** Throws everything that `leases.take` and `readCreateRequest` throw, `not-allowed`, `no-such-image`, `no-such-person`, `engine-unavailable`. */
+/** Throws everything that `leases.take`, `readCreateRequest` and `ownersOf` throw, `no-such-image`, `engine-unavailable`. */
 export async function createServers(parts: ServerParts, caller: Caller, request: CreateRequest, idempotencyKey?: string): Promise<Created> {
   const { store, plan, world, events, operations } = parts;
-  const owner = await ownerOf(parts, caller, request);
-  const order = readCreateRequest(request, owner, parts.settings);
+  const owners = await ownersOf(store, caller, request);
+  const { admin, ...order } = readCreateRequest(request, owners.length, parts.settings);
   const wantedId = request.id === undefined ? undefined : plan.requireId(request.id);
   world.requireMatch();
   const image = await requireImage(parts, order);
   const taken = await store.leases.take({
     ...order,
+    recipients: await Promise.all(
+      owners.map(async (owner) => ({
+        owner,
+        admin: admin ?? owner,
+        quota: isAdministrator(caller.actor) ? undefined : await quotaOf(parts, owner),
+      })),
+    ),
     wantedId,
     idRange: plan.ids,
     unusable: await unusableIds(parts),
     imageFingerprint: image.fingerprint,
-    quota: caller.actor.kind === 'root' || isAdministrator(caller.actor) ? undefined : await quotaOf(parts, owner),
     capacity: await capacityOf(parts),
     params: { keys: order.keys, start: order.startsAtOnce },
     idempotency:
@@ -40,49 +46,22 @@ export async function createServers(parts: ServerParts, caller: Caller, request:
         : { key: idempotencyKey, requestHash: hashOf(request), expiresMs: parts.clock.now() + idempotencyMs },
     origin: originOf(caller),
   });
-  if (taken.kind === 'replayed') return await replay(parts, taken.operations);
+  if (taken.kind === 'replayed') return await replay(parts, caller, taken.operations);
 
   const passwords = await keepPasswords(parts, taken.leases);
   for (const { server, operation } of taken.leases) {
     events.emit({ kind: 'server', id: server.id, generation: server.generation });
     operations.begin(operation);
   }
+  const judge = await parts.access.judge(caller);
   return {
-    servers: taken.leases.map(({ server }) => ({ record: server, seen: 'missing', right: 'all' })),
+    servers: taken.leases.map(({ server }) => ({ record: server, seen: 'missing', right: judge(server) })),
     operations: taken.leases.map(({ operation }) => operation),
     passwords,
   };
 }
 
-/** Whose the new servers are. Root's go to the person named, else to who called sudo is not known here: the first administrator. */
-async function ownerOf({ store }: ServerParts, caller: Caller, request: CreateRequest): Promise<PersonName> {
-  const asker = personOf(caller);
-  if (request.owner !== undefined && request.owner !== asker) {
-    if (!isAdministrator(caller.actor))
-      throw fault('not-allowed', `only administrators may create servers for others; leave --owner ${request.owner} out`);
-    const owner = await store.people.get(parsePersonName(request.owner));
-    if (owner === undefined)
-      throw fault('no-such-person', `there is no person "${request.owner}"; "myserver user list" shows who there is`);
-    return owner.name;
-  }
-  if (caller.actor.kind === 'root') {
-    const first = (await store.people.list())
-      .filter(({ role }) => role === 'administrator')
-      .toSorted((a, b) => a.createdMs - b.createdMs)[0];
-    if (first === undefined)
-      throw fault('no-such-person', 'nobody could own the server yet: add a person with "myserver user add NAME --role administrator"');
-    return first.name;
-  }
-  if (!caller.actor.canCreate && !isAdministrator(caller.actor)) {
-    throw fault(
-      'not-allowed',
-      `${caller.actor.name} may not create servers; an administrator can allow it with "myserver user set ${caller.actor.name} --create"`,
-    );
-  }
-  return caller.actor.name;
-}
-
-async function requireImage({ engine }: ServerParts, { system, type }: CreateOrder): Promise<ImageSeen> {
+async function requireImage({ engine }: ServerParts, { system, type }: Pick<CreateOrder, 'system' | 'type'>): Promise<ImageSeen> {
   const images = await engine.images.list();
   const image = images.find((candidate) => candidate.system === system && candidate.type === type);
   if (image === undefined) {
@@ -100,26 +79,6 @@ async function unusableIds({ hands, world }: ServerParts): Promise<ReadonlySet<n
   const held = new Set(await hands.heldIds());
   for (const { id } of world.last()?.strangers ?? []) if (id !== undefined) held.add(id);
   return held;
-}
-
-async function quotaOf({ store, settings }: ServerParts, owner: PersonName): Promise<Quota> {
-  const own = (await store.people.get(owner))?.quota;
-  return {
-    servers: own?.servers ?? settings.quota.servers,
-    cpus: own?.cpus ?? settings.quota.cpus,
-    memoryBytes: own?.memoryBytes ?? settings.quota.memoryBytes,
-    diskBytes: own?.diskBytes ?? settings.quota.diskBytes,
-  };
-}
-
-/** The host's promises to all servers: its means times the stated overcommit. */
-async function capacityOf({ engine, hands, settings }: ServerParts): Promise<Capacity> {
-  const { pool } = await engine.facts();
-  return {
-    memoryBytes: Math.floor(hands.means.memoryBytes * settings.overcommit.memory),
-    cpus: Math.floor(hands.means.cpus * settings.overcommit.cpus),
-    diskBytes: Math.floor(pool.totalBytes * settings.overcommit.disk),
-  };
 }
 
 /** Each hash is a process of its own. */
@@ -151,13 +110,14 @@ async function keepPassword({ store, hands, settings }: ServerParts, server: Lea
   return { id: server.id, user: server.admin, password };
 }
 
-async function replay({ store, world }: ServerParts, operations: Created['operations']): Promise<Created> {
+async function replay({ store, world, access }: ServerParts, caller: Caller, operations: Created['operations']): Promise<Created> {
   const records = await Promise.all(
     operations.map(async ({ server }) => (server === undefined ? undefined : await store.servers.byGeneration(server.generation))),
   );
+  const judge = await access.judge(caller);
   return {
     servers: records.flatMap((record) =>
-      record === undefined ? [] : [{ record, seen: world.seenOf(record.generation), right: 'all' as const }],
+      record === undefined ? [] : [{ record, seen: world.seenOf(record.generation), right: judge(record) }],
     ),
     operations,
     passwords: [],
@@ -168,5 +128,3 @@ function hashOf(request: CreateRequest): string {
   const sorted = Object.entries(request).toSorted(([a], [b]) => a.localeCompare(b));
   return createHash('sha256').update(JSON.stringify(sorted)).digest('hex');
 }
-
-export { capacityOf, quotaOf };

@@ -8,22 +8,23 @@ import type { TakeRequest } from '../../store/servers.ts';
 import type { CreateRequest } from '../control.ts';
 import type { ServerSettings } from './settings.ts';
 
-export interface CreateOrder extends Pick<TakeRequest, 'count' | 'owner' | 'admin' | 'name' | 'system' | 'type' | 'limits' | 'notes'> {
+export interface CreateOrder extends Pick<TakeRequest, 'count' | 'name' | 'system' | 'type' | 'limits' | 'notes'> {
+  /** The first user inside; undefined: the owner. */
+  readonly admin: PersonName | undefined;
   /** OpenSSH lines. */
   readonly keys: readonly string[];
   readonly startsAtOnce: boolean;
 }
 
 /** Throws `bad-name`, `bad-size`, `bad-key`, `bad-request`. */
-export function readCreateRequest(request: CreateRequest, owner: PersonName, settings: ServerSettings): CreateOrder {
+export function readCreateRequest(request: CreateRequest, owners: number, settings: ServerSettings): CreateOrder {
   const count = request.count ?? 1;
-  if (count > 1 && request.name !== undefined) {
-    throw fault('bad-request', `--name gives one server its name, but --count asks for ${count}; leave one of them out`);
+  if (count * owners > 1 && request.name !== undefined) {
+    throw fault('bad-request', `--name gives one server its name, but ${count * owners} are asked for; leave it out`);
   }
   return {
     count,
-    owner,
-    admin: request.admin === undefined ? owner : parsePersonName(request.admin),
+    admin: request.admin === undefined ? undefined : parsePersonName(request.admin),
     name: request.name === undefined ? undefined : parseServerName(request.name),
     system: parseSystemName(request.system ?? settings.system),
     type: parseSystemName(request.type ?? settings.type),

@@ -2,7 +2,7 @@
 import { fault } from '../../core/errors.ts';
 import type { Generation, ServerId } from '../../core/ids.ts';
 import type { Operation } from '../records.ts';
-import type { AdoptRequest, Lease, Leases, ServerRecord, Taken, TakeRequest } from '../servers.ts';
+import type { AdoptRequest, Lease, Leases, Recipient, ServerRecord, Taken, TakeRequest } from '../servers.ts';
 import { onViolation } from '../violation.ts';
 import { appendAudit } from './audit.ts';
 import { findIdempotency, keyReused, putIdempotency } from './idempotency.ts';
@@ -25,7 +25,7 @@ async function replay(db: Database, request: TakeRequest, nowMs: number): Promis
 }
 
 /** The IDs to give, lowest first. */
-async function chooseIds(db: Database, { count, wantedId, idRange, unusable }: TakeRequest): Promise<readonly number[]> {
+async function chooseIds(db: Database, { wantedId, idRange, unusable }: TakeRequest, count: number): Promise<readonly number[]> {
   const { first, last } = idRange;
   if (wantedId !== undefined && (wantedId < first || wantedId > last)) {
     throw fault('bad-id', `there is no ID ${wantedId} here: IDs go from ${first} to ${last}`);
@@ -86,8 +86,8 @@ async function insertServer({ db, clock }: Context, server: NewServer): Promise<
   return toServer(row);
 }
 
-async function insertLease(context: Context, request: TakeRequest, id: number): Promise<Lease> {
-  const { owner, admin, name, system, type, limits, notes, imageFingerprint, origin } = request;
+async function insertLease(context: Context, request: TakeRequest, { owner, admin }: Recipient, id: number): Promise<Lease> {
+  const { name, system, type, limits, notes, imageFingerprint, origin } = request;
   const generation = context.newId() as Generation;
   const server = await insertServer(context, {
     id: id as ServerId,
@@ -110,31 +110,35 @@ async function insertLease(context: Context, request: TakeRequest, id: number): 
     subject: `server ${id}`,
     params: request.params,
   });
-  const detail = `${request.system} ${request.type} for ${request.owner}`;
+  const detail = `${system} ${type} for ${owner}`;
   await appendAudit(context, { ...origin, deed: 'create', server: lease, allowed: true, detail });
   return { server, operation };
 }
 
 async function take(context: Context, request: TakeRequest): Promise<Taken> {
   const { db, clock } = context;
-  const { count, name, owner, origin, idempotency } = request;
-  if (!Number.isSafeInteger(count) || count < 1)
-    throw fault('bad-request', `the number of servers to create must be 1 or more, not ${count}`);
-  if (name !== undefined && count > 1) {
-    throw fault('bad-request', `${count} servers cannot all be named ${name}: leave the name out, or create them one by one`);
+  const { count, name, recipients, origin, idempotency } = request;
+  const total = count * recipients.length;
+  if (!Number.isSafeInteger(total) || total < 1)
+    throw fault('bad-request', `the number of servers to create must be 1 or more, not ${total}`);
+  if (name !== undefined && total > 1) {
+    throw fault('bad-request', `${total} servers cannot all be named ${name}: leave the name out, or create them one by one`);
   }
   const operations = await replay(db, request, clock.now());
   if (operations !== undefined) return { kind: 'replayed', operations };
-  if ((await db.selectFrom('people').select('name').where('name', '=', owner).executeTakeFirst()) === undefined) throw noSuchPerson(owner);
-  const ids = await chooseIds(db, request);
+  for (const { owner } of recipients)
+    if ((await db.selectFrom('people').select('name').where('name', '=', owner).executeTakeFirst()) === undefined)
+      throw noSuchPerson(owner);
+  const ids = await chooseIds(db, request, total);
   if (name !== undefined && (await db.selectFrom('servers').select('id').where('name', '=', name).executeTakeFirst()) !== undefined) {
     throw nameTaken(name);
   }
-  const asked = amountOf(request.limits, count);
-  await checkQuota(db, owner, asked, request.quota);
-  await checkCapacity(db, asked, request.capacity);
+  await checkCapacity(db, amountOf(request.limits, total), request.capacity);
   const leases: Lease[] = [];
-  for (const id of ids) leases.push(await insertLease(context, request, id));
+  for (const [at, recipient] of recipients.entries()) {
+    await checkQuota(db, recipient.owner, amountOf(request.limits, count), recipient.quota);
+    for (const id of ids.slice(at * count, (at + 1) * count)) leases.push(await insertLease(context, request, recipient, id));
+  }
   if (idempotency !== undefined) {
     const operationIds = leases.map((lease) => lease.operation.id);
     await putIdempotency(db, { ...idempotency, person: origin.person, operationIds }, clock.now());
