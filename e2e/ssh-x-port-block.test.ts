@@ -7,7 +7,7 @@ import { after, before, suite, test } from 'node:test';
 import { runProcess } from '../src/testing/run-process.ts';
 import { lacksImages, makeTestInstallation, type TestInstallation } from '../src/testing/test-installation.ts';
 import { addPerson, localUrl, type Person } from './person.ts';
-import { type KeyPair, makeKeyPair, publishedHostKeys, type Shell, shellOf, sshOptions, withoutReminder } from './secure-shell.ts';
+import { type KeyPair, makeKeyPair, publishedHostKeys, type Shell, shellOf, sshOptions } from './secure-shell.ts';
 import { typeInto } from './typist.ts';
 
 interface Created {
@@ -92,7 +92,7 @@ suite('SSH x port block', { skip: lacksImages }, () => {
   test('exit codes, both outputs and bytes of any kind pass through', async () => {
     const bytes = randomBytes(200_000).toString('latin1');
     const ran = await shell.run(['cat; echo done >&2; exit 42'], { input: bytes });
-    assert.deepEqual([ran.exitCode, withoutReminder(ran.stderr)], [42, 'done\n']);
+    assert.deepEqual([ran.exitCode, ran.stderr], [42, 'done\n']);
     assert.ok(ran.stdout === bytes, 'what came back is not what was sent');
     const killed = await shell.run(['kill -9 $$']);
     assert.equal(killed.exitCode, 255);
@@ -133,13 +133,20 @@ suite('SSH x port block', { skip: lacksImages }, () => {
       test(`copies both ways by scp ${protocol === '-O' ? 'over the old protocol' : 'over SFTP'}`, async () => {
         const scp = ['scp', protocol, ...sshOptions({ key: openSsh, knownHosts }), '-P', port()];
         const sent = await installation.run('client', [...scp, file, target(`scp${protocol}`)]);
-        assert.deepEqual([sent.exitCode, withoutReminder(sent.stderr)], [0, '']);
+        assert.deepEqual([sent.exitCode, sent.stderr], [0, '']);
         const back = `${file}.back${protocol}`;
         const fetched = await installation.run('client', [...scp, target(`scp${protocol}`), back]);
-        assert.deepEqual([fetched.exitCode, withoutReminder(fetched.stderr)], [0, '']);
+        assert.deepEqual([fetched.exitCode, fetched.stderr], [0, '']);
         assert.equal(await sum(back), await sum(file));
       });
     }
+
+    test('is told nothing of it, neither with a command nor at a terminal', async () => {
+      const ran = await shell.run(['true']);
+      assert.deepEqual([ran.exitCode, ran.stdout, ran.stderr], [0, '', '']);
+      const { screen } = await typeInto([...installation.engine.enterClient, ...shell.argv()], [[/\$ /u, 'exit']]);
+      assert.doesNotMatch(screen, /expire|password/iu);
+    });
 
     test('works with files by sftp', async () => {
       const batch = `mkdir by-sftp\nput ${file} by-sftp/one\nrename by-sftp/one by-sftp/two\nls by-sftp\nget by-sftp/two ${file}.sftp\n`;
@@ -204,6 +211,7 @@ suite('SSH x port block', { skip: lacksImages }, () => {
       const { password } = await jbond.json<{ readonly password: string }>('password', '1');
       const second = shellOf(installation, 1, 'jbond007', { knownHosts });
       const refused = typeInto(at(second.argv('id')), [[/password: /u, passwords[1] ?? '']]);
+      assert.equal(await shellOf(installation, 1, 'jbond007', { key: openSsh, knownHosts }).ok('hostname'), 'server-1\n');
       const { screen } = await typeInto(at(second.argv()), [
         [/password: /u, password],
         [/Current password: /u, password],
@@ -211,6 +219,11 @@ suite('SSH x port block', { skip: lacksImages }, () => {
         [/Retype new password: /u, chosen],
       ]);
       assert.match(screen, /password updated successfully/u);
+      const again = await typeInto(at(second.argv()), [
+        [/password: /u, chosen],
+        [/\$ /u, 'exit 5'],
+      ]);
+      assert.equal(again.exitCode, 5, again.screen);
       assert.match((await refused).screen, /Permission denied/u);
     });
   });

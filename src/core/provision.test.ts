@@ -42,7 +42,7 @@ suite('provisionFiles', () => {
   test('provisionFiles adds the first user to the image’s accounts and changes no other', () => {
     assert.equal(textAt('/etc/passwd'), `${accounts.passwd}jbond007:x:1000:1000::/home/jbond007:/bin/bash\n`);
     assert.equal(textAt('/etc/group'), 'root:x:0:\nsudo:x:27:jbond007\nshadow:x:42:\njbond007:x:1000:\n');
-    assert.equal(textAt('/etc/shadow'), `${accounts.shadow}jbond007:${hash}:0:0:99999:7:::\n`);
+    assert.equal(textAt('/etc/shadow'), `${accounts.shadow}jbond007:${hash}:1:0:10000:7:::\n`);
     assert.equal(textAt('/etc/gshadow'), 'root:*::\nsudo:*::jbond007\nshadow:*::\njbond007:!::\n');
   });
 

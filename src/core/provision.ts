@@ -45,6 +45,13 @@ export interface ProvisionInput extends AccountFiles {
 
 export const skeletonNames = ['.bash_logout', '.bashrc', '.profile'] as const;
 
+/**
+ * How old a one-time password is made to look, in days (shadow(5)): last changed on 2 January 1970, and good for 27 years. So it has run out, and the next
+ * password login asks for another, which is good for 27 years from then. The usual 0 for "change it now" would say the same, but then pam_unix tells it at
+ * each login with a key, too, whatever its options, and on the error side of each command.
+ */
+export const oneTimeAge = { changedDay: 1, goodDays: 10_000 } as const;
+
 // login.defs of Debian and Ubuntu: UID_MIN..UID_MAX.
 const firstId = 1000;
 const lastId = 59_999;
@@ -98,8 +105,8 @@ function newUser({ passwd, group, shadow, gshadow, admin }: ProvisionInput): New
   const shadowGroup = Number(groups.find(([name]) => name === 'shadow')?.[2] ?? Number.NaN);
   if (Number.isNaN(shadowGroup))
     throw fault('image-broken', 'the image has no group "shadow": it is not a system that myserver can provision');
-  // The day of the last change: 0 asks for a new password, nothing says that it never ages (shadow(5)).
-  const changed = admin.mustChange && admin.passwordHash !== '!' ? '0' : '';
+  // Without a day of its last change a password never ages.
+  const age = admin.mustChange && admin.passwordHash !== '!' ? `${oneTimeAge.changedDay}:0:${oneTimeAge.goodDays}` : ':0:99999';
   const secret = { mode: 0o640, gid: shadowGroup };
   const groupsOf = (text: string, name: string) => (admin.sudo ? withMember(name, text, 'sudo', admin.name) : text);
   return {
@@ -107,7 +114,7 @@ function newUser({ passwd, group, shadow, gshadow, admin }: ProvisionInput): New
     files: [
       file('/etc/passwd', `${withNewline(passwd)}${admin.name}:x:${id}:${id}::/home/${admin.name}:/bin/bash\n`),
       file('/etc/group', `${withNewline(groupsOf(group, 'group'))}${admin.name}:x:${id}:\n`),
-      file('/etc/shadow', `${withNewline(shadow)}${admin.name}:${admin.passwordHash}:${changed}:0:99999:7:::\n`, secret),
+      file('/etc/shadow', `${withNewline(shadow)}${admin.name}:${admin.passwordHash}:${age}:7:::\n`, secret),
       file('/etc/gshadow', `${withNewline(groupsOf(gshadow, 'gshadow'))}${admin.name}:!::\n`, secret),
     ],
   };

@@ -2,6 +2,7 @@
 import { messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import { parsePersonName, parseServerName } from '../../core/names.ts';
+import { oneTimeAge } from '../../core/provision.ts';
 import { type Limits, objection } from '../../core/server.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
 import type { ServerRecord } from '../../store/servers.ts';
@@ -88,7 +89,10 @@ export async function newPassword(parts: ServerParts, caller: Caller, id: number
       `the system inside server ${id} did not take a new password for "${name}"; is there such a user? It said: ${firstLine(set.stderr)}`,
     );
   }
-  const expired = await run(['chage', '-d', '0', name]);
+  const longest = Number((await run(['getent', 'shadow', name])).stdout.split(':')[4] ?? '');
+  // A stricter rule that was made inside stays.
+  const goodDays = longest > 0 && longest < oneTimeAge.goodDays ? longest : oneTimeAge.goodDays;
+  const expired = await run(['chage', '-d', String(oneTimeAge.changedDay), '-M', String(goodDays), name]);
   if (expired.exitCode !== 0)
     throw fault('engine-failed', `the new password of "${name}" could not be made one-time: ${firstLine(expired.stderr)}`);
   await access.wrote(caller, record, 'password', `for the user ${name}`);
