@@ -58,10 +58,13 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     (await incus(installation, ['list', '-f', 'csv', '-c', 'ns'])).stdout.split('\n').filter(Boolean).toSorted();
   const addAda = async () => await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
 
+  const hostKeyOf = async (id: number) => (await root.client.call('getServer', { params: { id } })).hostKey;
+
   test('a day-old store: a server that it does not know is kept, closed to the outside, and its ID is not given out', async () => {
     const later = await one({ id: 2 });
     await startEcho(installation, later.id);
     await inside(installation, later.id, 'echo fresh > /home/ada/draft; sync');
+    const laterKey = await hostKeyOf(later.id);
     using line = openLine(installation, testBases.usr + 2);
     assert.equal(await line.say('open'), 'open');
 
@@ -84,6 +87,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     assert.equal((await root.becomes(2, 'running')).generation, later.generation);
     assert.ok(await greets(installation, testBases.ssh + 2));
     assert.equal(await inside(installation, later.id, 'cat /home/ada/draft'), 'fresh\n');
+    assert.equal(await hostKeyOf(later.id), laterKey, 'whoever knows it is warned of nothing');
     await assertWhole(installation, root);
   });
 
@@ -125,6 +129,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
 
   test('an empty store: nothing is erased or changed, every deed is refused, and adopt brings each server back with its data', async () => {
     const before = await instances();
+    const keyBefore = await hostKeyOf(1);
     await whileStopped(removeStore);
     assert.deepEqual(await instances(), before);
     assert.equal((await findings('installation-mismatch')).length, 1);
@@ -141,6 +146,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
     assert.equal((await root.becomes(1, 'running')).generation, first.generation);
     assert.ok(await greets(installation, testBases.ssh + 1));
     assert.equal(await inside(installation, first.id, 'cat /home/ada/thesis'), 'precious\n');
+    assert.equal(await hostKeyOf(1), keyBefore);
     await root.tell('restartServer', 1);
     await assertWhole(installation, root);
     await one({ id: 3 });

@@ -1,5 +1,5 @@
-/** Ed25519 key pairs in OpenSSH's own formats, made without a child process. */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+/** Ed25519 key pairs in OpenSSH's own formats, made and read without a child process. */
+import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { Secret } from '../base/secret.ts';
 import type { ServerId } from '../core/ids.ts';
 import type { PersonName } from '../core/names.ts';
@@ -35,10 +35,12 @@ function privateKeyText(publicBlob: Buffer, publicBytes: Buffer, seed: Buffer, c
   return `-----BEGIN OPENSSH PRIVATE KEY-----\n${lines.join('\n')}\n-----END OPENSSH PRIVATE KEY-----\n`;
 }
 
-export function makeKeyPair(comment: string): KeyPair {
-  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
-  const publicBytes = Buffer.from(jwk.x ?? '', 'base64url');
-  const seed = Buffer.from(jwk.d ?? '', 'base64url');
+interface Halves {
+  readonly seed: Buffer;
+  readonly publicBytes: Buffer;
+}
+
+function pairOf({ seed, publicBytes }: Halves, comment: string): KeyPair {
   const blob = Buffer.concat([sshString(algorithm), sshString(publicBytes)]);
   return {
     privateKey: new Secret(privateKeyText(blob, publicBytes, seed, comment)),
@@ -46,7 +48,56 @@ export function makeKeyPair(comment: string): KeyPair {
   };
 }
 
+export function makeKeyPair(comment: string): KeyPair {
+  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return pairOf({ seed: Buffer.from(jwk.d ?? '', 'base64url'), publicBytes: Buffer.from(jwk.x ?? '', 'base64url') }, comment);
+}
+
 /** A key for the server with that ID, for `hostKeys.keep` to take or to leave. */
 export function makeHostKey(owner: PersonName, id: ServerId): HostKey {
-  return { owner, id, ...makeKeyPair(`server-${id}`) };
+  return { owner, id, ...makeKeyPair(hostKeyComment(id)) };
+}
+
+/**
+ * The host key that a server has inside, from the text of its file; undefined where that is no whole, unencrypted Ed25519 key. Whoever is root there wrote
+ * the text: only the key itself is taken from it, and its public half is worked out anew.
+ */
+export function readHostKey(text: string, owner: PersonName, id: ServerId): HostKey | undefined {
+  const halves = halvesOf(text);
+  return halves === undefined ? undefined : { owner, id, ...pairOf(halves, hostKeyComment(id)) };
+}
+
+function hostKeyComment(id: ServerId): string {
+  return `server-${id}`;
+}
+
+const wrapping = /^-----BEGIN OPENSSH PRIVATE KEY-----\s([A-Za-z\d+/=\s]{1,2000})-----END OPENSSH PRIVATE KEY-----\s*$/u;
+/** What stands before the key in an unencrypted file with one key: magic, `none` for cipher and derivation, no options, one key. */
+const beginning = Buffer.concat([Buffer.from('openssh-key-v1\0'), ...['none', 'none', ''].map(sshString), Buffer.from([0, 0, 0, 1])]);
+/** PKCS #8 around a bare Ed25519 seed (RFC 8410, section 7). */
+const seedInPkcs8 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+function halvesOf(text: string): Halves | undefined {
+  const bytes = Buffer.from(wrapping.exec(text)?.[1] ?? '', 'base64');
+  if (!bytes.subarray(0, beginning.length).equals(beginning)) return undefined;
+  // After the public blob and two check numbers: algorithm, public half, seed with the public half again.
+  const [, body] = stringsIn(bytes.subarray(beginning.length), 2);
+  const [kind, publicBytes, both] = stringsIn(body?.subarray(8) ?? Buffer.alloc(0), 3);
+  if (publicBytes === undefined || kind?.toString() !== algorithm || both?.length !== 64) return undefined;
+  const seed = both.subarray(0, 32);
+  const key = createPrivateKey({ key: Buffer.concat([seedInPkcs8, seed]), format: 'der', type: 'pkcs8' });
+  const derived = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
+  return derived.equals(publicBytes) ? { seed, publicBytes } : undefined;
+}
+
+/** The first `count` SSH strings; fewer when the bytes end before. */
+function stringsIn(bytes: Buffer, count: number): readonly Buffer[] {
+  const found: Buffer[] = [];
+  for (let at = 0; found.length < count && at + 4 <= bytes.length;) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    found.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return found;
 }

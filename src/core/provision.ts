@@ -43,6 +43,9 @@ export interface ProvisionInput extends AccountFiles {
   readonly skeleton?: Readonly<Record<string, string>>;
 }
 
+/** Where sshd looks for the one host key that our images offer. */
+export const hostKeyPaths = { privateKey: '/etc/ssh/ssh_host_ed25519_key', publicKey: '/etc/ssh/ssh_host_ed25519_key.pub' } as const;
+
 export const skeletonNames = ['.bash_logout', '.bashrc', '.profile'] as const;
 
 /**
@@ -72,8 +75,8 @@ export function provisionFiles(input: ProvisionInput): readonly FileToPush[] {
     ...user.files,
     file('/etc/hostname', `${hostname}\n`),
     file('/etc/hosts', hostsText(hostname)),
-    file('/etc/ssh/ssh_host_ed25519_key', withNewline(hostKey.privateKey), { mode: 0o600 }),
-    file('/etc/ssh/ssh_host_ed25519_key.pub', withNewline(hostKey.publicKey)),
+    file(hostKeyPaths.privateKey, withNewline(hostKey.privateKey), { mode: 0o600 }),
+    file(hostKeyPaths.publicKey, withNewline(hostKey.publicKey)),
     { path: home, kind: 'directory', mode: 0o700, ...owned },
     ...Object.entries(input.skeleton ?? {}).map(([name, content]) => file(`${home}/${name}`, content, owned)),
     { path: `${home}/.ssh`, kind: 'directory', mode: 0o700, ...owned },

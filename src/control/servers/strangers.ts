@@ -1,10 +1,13 @@
 /** Instances that the store does not know: taken in as servers, or destroyed because an administrator said so by name. */
+import { messageOf } from '../../base/fault.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { Stranger } from '../../core/reconcile.ts';
 import { defaultLimits } from '../../core/server.ts';
 import { instanceNameOf, type InstanceSeen } from '../../engines/engine.ts';
+import type { ServerRecord } from '../../store/servers.ts';
 import { type Caller, originOf, personOf } from '../caller.ts';
+import { settleAdoptedHostKey } from './adopted-host-key.ts';
 import type { ServerParts } from './settings.ts';
 
 async function requireTagged(
@@ -30,23 +33,35 @@ export async function adoptStranger(parts: ServerParts, caller: Caller, stranger
     throw fault('conflict', `the instance ${stranger.name} was renamed; give it its name ${instanceNameOf(id, generation)} back first`);
   const [system = 'unknown', type = 'unknown'] = (instance.image ?? '').split('/');
   // There already when an earlier adoption was cut off before the instance got its new mark: then only that is left to do.
-  const adopted = await store.servers.byGeneration(generation);
-  if (adopted?.owner !== person) {
-    await store.leases.adopt({
-      id,
-      generation,
-      owner: person,
-      admin: person,
-      system,
-      type,
-      limits: instance.limits ?? defaultLimits,
-      wanted: instance.state === 'stopped' ? 'stopped' : 'running',
-      origin: originOf(caller),
-    });
-  }
+  const former = await store.servers.byGeneration(generation);
+  const record =
+    former?.owner === person
+      ? former
+      : await store.leases.adopt({
+          id,
+          generation,
+          owner: person,
+          admin: person,
+          system,
+          type,
+          limits: instance.limits ?? defaultLimits,
+          wanted: instance.state === 'stopped' ? 'stopped' : 'running',
+          origin: originOf(caller),
+        });
   if (instance.tags.installation !== store.installation)
     await engine.retag(stranger.name, { installation: store.installation, generation, id });
-  return `${stranger.name} is server ${id} of ${person} now`;
+  return `${stranger.name} is server ${id} of ${person} now${await hostKeyRemark(parts, record)}`;
+}
+
+/** A server whose files are out of reach is a server all the same. */
+async function hostKeyRemark(parts: ServerParts, record: ServerRecord): Promise<string> {
+  try {
+    await settleAdoptedHostKey(parts, record);
+    return '';
+  } catch (error) {
+    parts.log.warn({ id: record.id, error: messageOf(error) }, 'the host key of an adopted server is not known');
+    return `, but nobody can be told its host key: ${toFault(error).message}`;
+  }
 }
 
 /** The operation is written first: nothing is destroyed that no operation told us to. */

@@ -5,6 +5,7 @@
 import type { ImageSeen, InstanceName, InstanceSeen, InstanceTags } from '../engine.ts';
 import type { FileToPush } from '../../core/provision.ts';
 import type { Limits } from '../../core/server.ts';
+import { baseFiles } from './fake-inside.ts';
 
 export interface FakeInstance {
   readonly name: InstanceName;
@@ -58,7 +59,7 @@ export class FakeWorld {
   /** An instance without tags of ours, or with tags that are given, that nobody asked the engine for. */
   addStranger(name: InstanceName, address: string, tags?: InstanceTags): void {
     const limits = { memoryBytes: 2 ** 29, cpus: 1, diskBytes: 2 ** 30 };
-    this.instances.set(name, { name, tags, state: 'running', address, limits, image: '', files: new Map(), heldBytes: 0 });
+    this.instances.set(name, { name, tags, state: 'running', address, limits, image: '', files: baseFiles(), heldBytes: 0 });
     this.tell(name);
   }
 
