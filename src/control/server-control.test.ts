@@ -121,10 +121,10 @@ suite('create', () => {
     await using room = await makeControlRoom();
     const ada = await room.as('ada');
     for (const call of ['create', 'pushFiles', 'start'] as const) {
-      room.engine.failNext(call, fault('pool-full', 'the pool has no room left'));
+      room.engine.failNext(call, fault('engine-failed', 'the engine has a bad day'));
       const created = await room.control.servers.create(ada, {});
       const operation = await ended(room, ada, created.operations[0]);
-      assert.deepEqual([operation.state, operation.error?.code], ['failed', 'pool-full']);
+      assert.deepEqual([operation.state, operation.error?.code], ['failed', 'engine-failed']);
       assert.deepEqual(await room.store.servers.list(), []);
       assert.deepEqual(instances(room), []);
       assert.deepEqual(room.firewall.standing?.forwards, []);

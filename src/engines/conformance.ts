@@ -247,6 +247,14 @@ export function conformanceSuite(label: string, makeEngineForTest: () => Promise
       }
     });
 
+    test('reclaim: resolves after something was destroyed, and when there is nothing to free', async () => {
+      const { engine } = it();
+      await using made = await instance();
+      await engine.destroy(made.name, made.tags);
+      await engine.reclaim();
+      await engine.reclaim();
+    });
+
     test('destroy: frees name and address for another', async () => {
       const { engine } = it();
       const spec = specify();

@@ -144,6 +144,8 @@ export interface Engine {
    * `tags` must match what the instance carries, or nothing is touched and `conflict` is thrown: the last guard of invariant 2.
    */
   destroy(name: InstanceName, tags: Pick<InstanceTags, 'installation' | 'generation'>, signal?: AbortSignal): Promise<void>;
+  /** Resolves when the disk pool has freed what destroyed instances held, after at most half a minute. Where that cannot be told, at once. */
+  reclaim(signal?: AbortSignal): Promise<void>;
   /** Gives an existing instance, running or not, other tags: it belongs to another installation or lease from now on. */
   retag(name: InstanceName, tags: InstanceTags, signal?: AbortSignal): Promise<void>;
   /** Changes limits, on a running instance where it can. A disk never shrinks below what it holds: `bad-size`. */

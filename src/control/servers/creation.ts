@@ -15,6 +15,7 @@ import type { OperationContext } from '../operation-runner.ts';
 import { finishDrop } from './dropping.ts';
 import { patiently } from './patience.ts';
 import { provision } from './provision.ts';
+import { withRoom } from './room.ts';
 import type { ServerParts } from './settings.ts';
 import { waitForSsh } from './ssh-wait.ts';
 
@@ -38,7 +39,7 @@ export function creationHandler(parts: ServerParts, throttle: <T>(work: () => Pr
   return async (context: OperationContext): Promise<Json> => {
     const record = await recordOf(parts, context.operation);
     try {
-      await throttle(async () => await make(parts, context, record));
+      await throttle(async () => await withRoom(parts.engine, context, async () => await make(parts, context, record)));
     } catch (error) {
       if (context.isStopping()) throw error;
       await undo(parts, record);

@@ -10,6 +10,7 @@ import { type Caller, personOf } from '../caller.ts';
 import type { OperationContext, OperationHandler } from '../operation-runner.ts';
 import { finishDrop } from './dropping.ts';
 import { patiently } from './patience.ts';
+import { withRoom } from './room.ts';
 import type { ServerParts } from './settings.ts';
 import { waitForSsh } from './ssh-wait.ts';
 
@@ -97,7 +98,7 @@ export function lifeHandlers(parts: ServerParts): Readonly<Record<LifeVerb | 'dr
     await context.progress('starting', 0.5);
     const { seen } = await world.refreshOne(record, context.signal);
     if (seen === 'paused') await engine.resume(nameOf(record), context.signal);
-    else await engine.start(nameOf(record), context.signal);
+    else await withRoom(engine, context, async () => await engine.start(nameOf(record), context.signal));
     await world.refreshOne(record);
     events.emit({ kind: 'server', id: record.id, generation: record.generation });
     await waitForSsh(parts, context, record);

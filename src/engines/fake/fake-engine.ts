@@ -94,7 +94,7 @@ function queries(world: FakeWorld, faults: FakeFaults): Pick<Engine, 'facts' | '
   };
 }
 
-type Verbs = Pick<Engine, 'create' | 'start' | 'stop' | 'kill' | 'pause' | 'resume' | 'destroy' | 'retag' | 'setLimits'>;
+type Verbs = Pick<Engine, 'create' | 'start' | 'stop' | 'kill' | 'pause' | 'resume' | 'destroy' | 'reclaim' | 'retag' | 'setLimits'>;
 
 function verbs(world: FakeWorld, faults: FakeFaults): Verbs {
   const enter = (name: string, state: InstanceSeen['state']) => {
@@ -124,6 +124,7 @@ function verbs(world: FakeWorld, faults: FakeFaults): Verbs {
         }
         world.lose(name);
       }),
+    reclaim: (signal) => faults.through('reclaim', '', signal, () => {}),
     retag: (name, tags, signal) =>
       faults.through('retag', name, signal, () => {
         required(world, name).tags = tags;

@@ -14,6 +14,7 @@ export type FakeCall =
   | 'pause'
   | 'resume'
   | 'destroy'
+  | 'reclaim'
   | 'retag'
   | 'setLimits'
   | 'readFile'

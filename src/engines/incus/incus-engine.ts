@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.ts';
 import type { Engine, EngineFacts } from '../engine.ts';
 import { makeIncusClient, type IncusClient } from './incus-client.ts';
 import { createInstance } from './incus-create.ts';
+import { freeSoon, reclaimSpace } from './incus-disk.ts';
 import { isNotFound } from './incus-error.ts';
 import { pushInstanceFiles, readInstanceFile } from './incus-files.ts';
 import { makeImages } from './incus-images.ts';
@@ -55,7 +56,11 @@ export async function makeIncusEngine(options: IncusEngineOptions): Promise<Incu
     kill: (name, signal) => killInstance(here, name, signal),
     pause: (name, signal) => pauseInstance(here, name, signal),
     resume: (name, signal) => resumeInstance(here, name, signal),
-    destroy: (name, tags, signal) => destroyInstance(here, name, tags, signal),
+    async destroy(name, tags, signal) {
+      await destroyInstance(here, name, tags, signal);
+      freeSoon(disk);
+    },
+    reclaim: (signal) => reclaimSpace(disk, signal),
     retag: (name, tags, signal) => retagInstance(here, name, tags, signal),
     setLimits: (name, limits, signal) => setInstanceLimits(client, disk, name, limits, signal),
     readFile: (name, path, signal) => readInstanceFile(client, name, path, signal),
