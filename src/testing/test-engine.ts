@@ -20,6 +20,8 @@ import { netnsNames, removeTraces, roomFile, sweepDeadEngines, testRoot } from '
 export interface TestEngineOptions {
   /** Of the sparse file below the pool. */
   readonly poolBytes?: number;
+  /** For incusd: which certificates it trusts, say. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface TestEngine extends AsyncDisposable {
@@ -90,7 +92,7 @@ export async function makeTestEngine(options: TestEngineOptions = {}): Promise<T
   await startLxcfs(room, dir);
   const socket = join(incusDir, 'unix.socket');
   const api = makeIncusApi(socket);
-  const incusd = makeIncusdHandle({ room, dir, incusDir, api });
+  const incusd = makeIncusdHandle({ room, dir, incusDir, api, env: options.env ?? {} });
   await incusd.start();
   await preseed(api, {
     incusDir,
@@ -161,16 +163,17 @@ interface IncusdPlace {
   readonly dir: string;
   readonly incusDir: string;
   readonly api: IncusApi;
+  readonly env: Readonly<Record<string, string>>;
 }
 
-function makeIncusdHandle({ room, dir, incusDir, api }: IncusdPlace): { start(): Promise<void>; crash(): Promise<void> } {
+function makeIncusdHandle({ room, dir, incusDir, api, env: more }: IncusdPlace): { start(): Promise<void>; crash(): Promise<void> } {
   const pidFile = join(dir, 'incusd.pid');
   let daemon: ChildProcess | undefined;
   const start = async () => {
     const { path, env } = await findIncusd();
     const words = [...room.inside, 'sh', '-c', 'echo $$ > "$1"; shift; exec "$@"', 'incusd', pidFile];
     const [file, ...args] = [...words, path, '--group', 'root', '--logfile', join(dir, 'incusd.log')];
-    daemon = spawn(file, args, { stdio: 'ignore', env: { ...process.env, ...env, INCUS_DIR: incusDir } });
+    daemon = spawn(file, args, { stdio: 'ignore', env: { ...process.env, ...env, ...more, INCUS_DIR: incusDir } });
     daemon.unref();
     const own = daemon;
     await waitFor(`incusd to answer (its log is ${join(dir, 'incusd.log')})`, readyMs, async () => {

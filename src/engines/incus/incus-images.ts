@@ -85,9 +85,18 @@ async function fetchImage(
     });
     return await name(client, image, fingerprintOf(done), '');
   } catch (error) {
+    const there = await fetchedBefore(client, error);
+    if (there !== undefined) return await name(client, image, there, '');
     if (!(error instanceof IncusRefusal) || error.code !== 'engine-failed') throw error;
     throw fault('cannot-here', `${messageOf(error)}; does this host reach the remote, and does it have that image?`, { cause: error });
   }
+}
+
+/** Incus 6.0 gives an image that it has already its own aliases once more, and fails at that. The image it names is the one that was asked for. */
+async function fetchedBefore(client: IncusClient, error: unknown): Promise<string | undefined> {
+  const alias = error instanceof IncusRefusal ? /^Alias already exists: (\S+)$/u.exec(error.said)?.[1] : undefined;
+  if (alias === undefined) return undefined;
+  return (await listImages(client)).find(({ aliases }) => aliases.includes(alias))?.fingerprint;
 }
 
 /** Points the name to the image and takes away what had it before. */
