@@ -8,7 +8,7 @@ import type { Limits } from '../core/server.ts';
 import { type ConformanceRoom, file, rejectsWith, small, until } from './conformance-room.testing.ts';
 import type { EngineEvent } from './engine.ts';
 
-export function testLife({ installation, it, specify, instance, stateOf }: ConformanceRoom): void {
+export function testLife({ it, specify, instance, stateOf }: ConformanceRoom): void {
   test('facts: names a version and a pool with room', async () => {
     const facts = await it().engine.facts();
     assert.notEqual(facts.version, '');

@@ -24,7 +24,6 @@ export interface EngineUnderTest extends AsyncDisposable {
 }
 
 export interface ConformanceRoom {
-  readonly installation: string;
   /** The engine under test; only while a test runs. */
   readonly it: () => EngineUnderTest;
   /** A specification that nothing else has: own ID, generation and address. */
@@ -60,7 +59,6 @@ export function makeConformanceRoom(underTest: () => EngineUnderTest | undefined
     };
   };
   return {
-    installation,
     it,
     specify,
     async instance(state = 'stopped', changes = {}) {
