@@ -11,6 +11,8 @@ suite('readConfig', () => {
     assert.equal(config.api.port, 9440);
     assert.deepEqual(config.bastion, { isEnabled: true, port: undefined });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
+    assert.deepEqual(config.quota, { servers: 10, cpus: 16, memoryBytes: 16 * 2 ** 30, diskBytes: 100 * 2 ** 30 });
+    assert.deepEqual(config.tokens, { lifetimeMs: 12 * 3_600_000, longestMs: 90 * 86_400_000 });
     assert.equal(config.audit.keptMs, 400 * 86_400_000);
     assert.deepEqual(config.defaults.limits, { memoryBytes: 512 * 2 ** 20, cpus: 1, diskBytes: 5 * 2 ** 30 });
   });

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { messageOf } from '../base/fault.ts';
+import { defaultPeopleConfig } from '../control/people/parts.ts';
 import { checkLimits } from '../control/servers/request.ts';
 import { fault } from '../core/errors.ts';
 import { parseSystemName } from '../core/names.ts';
@@ -147,7 +148,10 @@ export function readConfig(value: unknown): Config {
       stopGraceMs: (server.stopGraceSeconds ?? 30) * 1000,
       hasClassicPasswords: server.classicPasswords ?? false,
     },
-    tokens: { lifetimeMs: (tokens.hours ?? 12) * 3_600_000, longestMs: (tokens.longestDays ?? 90) * 86_400_000 },
+    tokens: {
+      lifetimeMs: tokens.hours === undefined ? defaultPeopleConfig.tokenLifetimeMs : tokens.hours * 3_600_000,
+      longestMs: tokens.longestDays === undefined ? defaultPeopleConfig.longestTokenLifetimeMs : tokens.longestDays * 86_400_000,
+    },
     audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000 },
   };
 }
@@ -165,10 +169,11 @@ function readDefaults({ system, type, memory, cpus, disk }: NonNullable<Written[
 }
 
 function readQuota({ servers, cpus, memory, disk }: NonNullable<Written['quota']>): Quota {
+  const { defaultQuota } = defaultPeopleConfig;
   return {
-    servers: servers ?? 10,
-    cpus: cpus ?? 16,
-    memoryBytes: memory === undefined ? 16 * 2 ** 30 : parseSize(memory, 'quota.memory'),
-    diskBytes: disk === undefined ? 100 * 2 ** 30 : parseSize(disk, 'quota.disk'),
+    servers: servers ?? defaultQuota.servers,
+    cpus: cpus ?? defaultQuota.cpus,
+    memoryBytes: memory === undefined ? defaultQuota.memoryBytes : parseSize(memory, 'quota.memory'),
+    diskBytes: disk === undefined ? defaultQuota.diskBytes : parseSize(disk, 'quota.disk'),
   };
 }

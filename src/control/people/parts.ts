@@ -15,6 +15,7 @@ export interface PeopleConfig {
   readonly longestTokenLifetimeMs: number;
 }
 
+/** What the configuration leaves open. */
 export const defaultPeopleConfig: PeopleConfig = {
   defaultQuota: { servers: 10, cpus: 16, memoryBytes: 16 * 2 ** 30, diskBytes: 100 * 2 ** 30 },
   tokenLifetimeMs: 12 * 3_600_000,
