@@ -4,10 +4,11 @@ import { after, before, suite, test } from 'node:test';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerView } from '../src/contract/schemas.ts';
-import { lacksImages, makeTestInstallation, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { nameOf, tryInside } from './host-view.ts';
 import { inside } from './inside.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 
 /** Of its own namespaces: keys, messages, process IDs. The kernel keeps one of each for every server. */
 const ownInside = /^\/proc\/sys\/(?:kernel\/(?:msg|sem|shm|auto_msgmni|keys\/)|fs\/mqueue\/|kernel\/(?:ns_last_pid|pid_max)$)/u;
@@ -19,9 +20,7 @@ suite('attacks on the host from a server', { skip: lacksImages }, () => {
   let secret: string;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     mallory = (await root.create())[0] as ServerView;
     secret = join(installation.engine.dir, 'secret');
     await writeFile(secret, 'the host’s own');

@@ -3,11 +3,12 @@ import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerView } from '../src/contract/schemas.ts';
-import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { cableOf, tryInside } from './host-view.ts';
 import { inside } from './inside.ts';
 import { greets } from './port-probe.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 import { listenOn } from './strange-listener.ts';
 
 /** Raw frames by the image's own perl: `frame.pl send HEX...` from eth0, `repeat HEX...` without an end, `frame.pl hear SECONDS` prints what comes in, in hexadecimal. */
@@ -32,9 +33,7 @@ suite('attacks on the network from a server', { skip: lacksImages }, () => {
   let victim: ServerView;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     [mallory, victim] = (await root.create({ count: 2 })) as [ServerView, ServerView];
     for (const { id } of [mallory, victim]) await inside(installation, id, 'cat > /root/frame.pl', { input: frames });
   });

@@ -7,10 +7,11 @@ import { after, afterEach, before, suite, test } from 'node:test';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServerView } from '../src/contract/schemas.ts';
-import { lacksImages, makeTestInstallation, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { tryInside } from './host-view.ts';
 import { inside } from './inside.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 import { makeKeyPair } from './secure-shell.ts';
 
 /** Longer than control is willing to wait for anything inside a server. */
@@ -31,9 +32,7 @@ suite('planted files and programs in a server', { skip: lacksImages }, () => {
   let key: string;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     server = (await root.create())[0] as ServerView;
     key = (await makeKeyPair(installation, 'own')).publicPath;
     await inside(

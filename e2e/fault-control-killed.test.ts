@@ -4,11 +4,12 @@ import { after, before, suite, test } from 'node:test';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runProcess } from '../src/testing/run-process.ts';
-import { lacksImages, makeTestInstallation, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, incus } from './host-view.ts';
 import { inside } from './inside.ts';
 import { greets, openLine, startEcho } from './port-probe.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 
 const isLong = process.env['MYSERVER_TEST_LONG'] === '1';
 
@@ -26,9 +27,7 @@ suite('control killed with kill -9', { skip: lacksImages }, () => {
   let root: Root;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     await root.create({ id: 100 });
   });
   after(async () => await installation[Symbol.asyncDispose]());

@@ -4,10 +4,11 @@ import { after, before, suite, test } from 'node:test';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { macOf } from '../src/core/mac.ts';
-import { lacksImages, makeTestInstallation, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, testImages, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, incus, nameOf } from './host-view.ts';
 import { greets, openLine, startEcho, waitForGreeting } from './port-probe.ts';
-import { type Root, rootOf, soon } from './root-client.ts';
+import { type Root, soon } from './root-client.ts';
 
 interface Spoilt {
   readonly stem: string;
@@ -44,9 +45,7 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
   let root: Root;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     const [, , byHand, fromInside] = (await Promise.all([1, 2, 5, 6].map(async (id) => await root.create({ id })))).flat();
     assert.ok(byHand !== undefined && fromInside !== undefined);
     // Belief that it was meant takes a while, so these are looked at last.

@@ -1,19 +1,18 @@
 /** The disk pool is full: creates fail plainly and leave nothing, servers that are there go on, and the store still takes down what is done. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, tryInside } from './host-view.ts';
 import { greets, waitForGreeting } from './port-probe.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 
 suite('the disk pool full', { skip: lacksImages }, () => {
   let installation: TestInstallation;
   let root: Root;
 
   before(async () => {
-    installation = await makeTestInstallation({ poolBytes: 1.25 * 2 ** 30, isInside: true });
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda({ poolBytes: 1.25 * 2 ** 30, isInside: true }));
     await root.create({ id: 0, diskBytes: 20 * 2 ** 30 });
     await root.create({ id: 1 });
   });

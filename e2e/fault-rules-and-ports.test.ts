@@ -1,10 +1,11 @@
 /** Packet rules changed by somebody's own `nft`, and public ports that another program of the host holds. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, rulesTable } from './host-view.ts';
 import { firstLineAt, greets } from './port-probe.ts';
-import { type Root, rootOf, soon } from './root-client.ts';
+import { type Root, soon } from './root-client.ts';
 import { listenOn } from './strange-listener.ts';
 
 const isLong = process.env['MYSERVER_TEST_LONG'] === '1';
@@ -16,9 +17,7 @@ suite('rules changed by hand, ports held by others', { skip: lacksImages }, () =
   let root: Root;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     await root.create({ id: 0 });
   });
   after(async () => await installation[Symbol.asyncDispose]());

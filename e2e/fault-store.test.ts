@@ -7,11 +7,12 @@ import { after, before, suite, test } from 'node:test';
 import { chmod, copyFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FindingView, ServerView } from '../src/contract/schemas.ts';
-import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, incus, nameOf, rulesTable } from './host-view.ts';
 import { inside } from './inside.ts';
 import { firstLineAt, greets, openLine, startEcho } from './port-probe.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 
 suite('the store lost, old or foreign', { skip: lacksImages }, () => {
   let installation: TestInstallation;
@@ -19,9 +20,7 @@ suite('the store lost, old or foreign', { skip: lacksImages }, () => {
   let first: ServerView;
 
   before(async () => {
-    installation = await makeTestInstallation();
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda());
     first = await one({ id: 1 });
     await inside(installation, first.id, 'echo precious > /home/ada/thesis');
     await keep('yesterday');

@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
 import type { ServerView } from '../src/contract/schemas.ts';
-import { lacksImages, makeTestInstallation, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
+import { makeInstallationOfAda } from './installation-of-ada.ts';
 import { assertWhole, tryInside } from './host-view.ts';
 import { inside } from './inside.ts';
 import { greets, waitForGreeting } from './port-probe.ts';
-import { type Root, rootOf } from './root-client.ts';
+import type { Root } from './root-client.ts';
 
 const mib = 2 ** 20;
 const maxProcesses = 300;
@@ -19,9 +20,7 @@ suite('limits of a server', { skip: lacksImages }, () => {
   let hog: ServerView;
 
   before(async () => {
-    installation = await makeTestInstallation({ config: { server: { maxProcesses } } });
-    root = rootOf(installation);
-    await root.client.call('addPerson', { body: { name: 'ada', role: 'administrator' } });
+    ({ installation, root } = await makeInstallationOfAda({ config: { server: { maxProcesses } } }));
     const [made] = (
       await Promise.all([root.create({ id: 0, memoryBytes: 256 * mib, diskBytes: 1024 * mib }), root.create({ id: 1 })])
     ).flat();
