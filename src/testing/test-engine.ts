@@ -31,6 +31,8 @@ export interface TestEngine extends AsyncDisposable {
   /** A directory of this engine's; tests may put files of theirs there. It goes with the engine. */
   readonly dir: string;
   readonly incusDir: string;
+  /** The same as incusd sees it, with the pool mounted; for a program of this machine. */
+  readonly mountedDir: string;
   /** Incus's API, usable from outside the namespace. */
   readonly socket: string;
   readonly project: string;
@@ -111,6 +113,7 @@ export async function makeTestEngine(options: TestEngineOptions = {}): Promise<T
     netns: netns.engine,
     dir,
     incusDir,
+    mountedDir: `/proc/${room.pid}/root${incusDir}`,
     socket,
     project,
     pool,

@@ -86,7 +86,7 @@ function pathOfPool({ socket, pool }: DiskPlace): string {
   return join(dirname(socket), 'storage-pools', pool);
 }
 
-function pathOfDisk(place: DiskPlace, name: string): string {
+export function pathOfDisk(place: DiskPlace, name: string): string {
   // Incus's own layout: an instance outside the default project is PROJECT_NAME on disk.
   const directory = place.project === 'default' ? name : `${place.project}_${name}`;
   return join(pathOfPool(place), 'containers', directory);

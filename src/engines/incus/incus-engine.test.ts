@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { silentLog } from '../../base/log.ts';
 import { makeTestEngine } from '../../testing/test-engine.ts';
 import { conformanceSuite } from '../conformance.ts';
@@ -8,8 +9,10 @@ conformanceSuite(
   'incus',
   async () => {
     const host = await makeTestEngine();
-    const { socket, project, pool, bridge, inside } = host;
-    const engine = await makeIncusEngine({ socket, project, pool, network: bridge, log: silentLog, enter: inside });
+    const { mountedDir, project, pool, bridge, enter } = host;
+    // As on a usual host, the pool is seen beside the socket.
+    const socket = join(mountedDir, 'unix.socket');
+    const engine = await makeIncusEngine({ socket, project, pool, network: bridge, log: silentLog, enter });
     const image = await makeTinyImage(host.dir);
     await engine.images.import(image);
     return {

@@ -3,7 +3,9 @@ import { fault } from '../../core/errors.ts';
 import type { FileToPush } from '../../core/provision.ts';
 import type { IncusClient } from './incus-client.ts';
 import { settleDisk, type DiskPlace } from './incus-disk.ts';
+import { writeOnDisk } from './incus-disk-files.ts';
 import { isNotFound } from './incus-error.ts';
+import { hasStarted } from './incus-instance.ts';
 import { pathOf, required } from './incus-lookup.ts';
 import { openSftp } from './incus-sftp.ts';
 
@@ -40,13 +42,20 @@ export async function pushInstanceFiles(
   signal?: AbortSignal,
 ): Promise<void> {
   for (const { path } of files) absolute(path);
-  try {
-    await writeAll(client, name, files, signal);
-  } catch (error) {
-    if (isNotFound(error)) await required(client, name);
-    throw error;
-  }
+  const instance = await required(client, name, signal);
+  const hasRun = instance.status !== 'Stopped' || hasStarted(instance);
+  if (hasRun || !(await isWrittenOnDisk(disk, name, files))) await writeAll(client, name, files, signal);
   await settleDisk(disk, name);
+}
+
+async function isWrittenOnDisk(disk: DiskPlace, name: string, files: readonly FileToPush[]): Promise<boolean> {
+  try {
+    await writeOnDisk(disk, name, files);
+    return true;
+  } catch {
+    // The pool is elsewhere, or the image's tree has a link in the way. Incus writes the same, over what stands already.
+    return false;
+  }
 }
 
 async function writeAll(client: IncusClient, name: string, files: readonly FileToPush[], signal: AbortSignal | undefined): Promise<void> {
