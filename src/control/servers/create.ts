@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
+import type { PersonName } from '../../core/names.ts';
 import type { ImageSeen } from '../../engines/engine.ts';
 import type { Lease } from '../../store/servers.ts';
 import { type Caller, isAdministrator, originOf } from '../caller.ts';
@@ -24,6 +25,8 @@ export async function createServers(parts: ServerParts, caller: Caller, request:
   const { admin, ...order } = readCreateRequest(request, owners.length, parts.settings);
   const wantedId = request.id === undefined ? undefined : plan.requireId(request.id);
   world.requireMatch();
+  const [firstOwner] = owners;
+  const first = firstOwner === undefined ? undefined : makePassword(parts, admin ?? firstOwner);
   const image = await requireImage(parts, order);
   const taken = await store.leases.take({
     ...order,
@@ -48,7 +51,7 @@ export async function createServers(parts: ServerParts, caller: Caller, request:
   });
   if (taken.kind === 'replayed') return await replay(parts, caller, taken.operations);
 
-  const passwords = await keepPasswords(parts, taken.leases);
+  const passwords = await keepPasswords(parts, taken.leases, first);
   for (const { server, operation } of taken.leases) {
     events.emit({ kind: 'server', id: server.id, generation: server.generation });
     operations.begin(operation);
@@ -81,14 +84,33 @@ async function unusableIds({ hands, world }: ServerParts): Promise<ReadonlySet<n
   return held;
 }
 
-/** Each hash is a process of its own. */
+interface NewPassword {
+  readonly password: string;
+  readonly hash: Promise<string>;
+}
+
+/** Each hash is a process of its own: the first one's goes on beside the questions to engine and host. */
+function makePassword({ hands, settings }: ServerParts, admin: PersonName): NewPassword {
+  const password = settings.hasClassicPasswords ? admin : makeOneTimePassword();
+  const hash = hands.hashPassword(new Secret(password));
+  // A request that is refused never asks for it.
+  hash.catch(() => {});
+  return { password, hash };
+}
+
 const hashesAtOnce = 4;
 
 /** For all or for none: where one cannot be kept, the servers are given back. */
-async function keepPasswords(parts: ServerParts, leases: readonly Lease[]): Promise<readonly OneTimePassword[]> {
+async function keepPasswords(
+  parts: ServerParts,
+  leases: readonly Lease[],
+  first: NewPassword | undefined,
+): Promise<readonly OneTimePassword[]> {
   const inTurn = makeGate(hashesAtOnce);
+  const keep = async ({ server }: Lease, index: number) =>
+    await inTurn(async () => await keepPassword(parts, server, (index === 0 ? first : undefined) ?? makePassword(parts, server.admin)));
   try {
-    return await Promise.all(leases.map(async ({ server }) => await inTurn(async () => await keepPassword(parts, server))));
+    return await Promise.all(leases.map(keep));
   } catch (error) {
     for (const { operation } of leases) {
       parts.operations.begin(operation);
@@ -99,15 +121,14 @@ async function keepPasswords(parts: ServerParts, leases: readonly Lease[]): Prom
 }
 
 /** Keeps the hash until the creation has written it inside; what is returned is the only copy of the password itself. */
-async function keepPassword({ store, hands, settings }: ServerParts, server: Lease['server']): Promise<OneTimePassword> {
-  const password = settings.hasClassicPasswords ? server.admin : makeOneTimePassword();
-  const hash = await hands.hashPassword(new Secret(password));
+async function keepPassword({ store }: ServerParts, server: Lease['server'], made: NewPassword): Promise<OneTimePassword> {
+  const hash = await made.hash;
   await store.atomically(async ({ servers, keyring }) => {
     // Dropped meanwhile, nobody would ever take it away again.
     if ((await servers.byGeneration(server.generation)) === undefined) return;
     await keyring.keep(initialPasswordName(server.generation), { privateKey: new Secret(hash), publicKey: '' });
   });
-  return { id: server.id, user: server.admin, password };
+  return { id: server.id, user: server.admin, password: made.password };
 }
 
 async function replay({ store, world, access }: ServerParts, caller: Caller, operations: Created['operations']): Promise<Created> {
