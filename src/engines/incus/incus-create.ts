@@ -33,8 +33,11 @@ const mostRounds = 4;
 export async function createInstance(options: CreateOptions, spec: InstanceSpec, signal: AbortSignal | undefined): Promise<void> {
   const { client } = options;
   for (let round = 1; ; round += 1) {
+    const finding = findImage(client, spec.image, signal);
+    // Asked beside; of no interest where the instance is there.
+    finding.catch(() => {});
     if (await settleFormer(options, spec, round, signal)) return;
-    const image = await findImage(client, spec.image, signal);
+    const image = await finding;
     try {
       await make(options, spec, image, signal);
       return;
