@@ -3,7 +3,7 @@
  *
  * Two decisions that a reader would question:
  * - No chain has the policy drop. A drop is final in every table, so that policy would cut what Docker, libvirt or a VPN forward on this host. Instead
- *   each chain first lets go whatever neither comes from our bridge nor goes to it, and ends in drop for all the rest. `otherForwarding: 'drop'` closes
+ *   each chain lets go whatever neither comes from our bridge nor goes to it, and ends in drop for all the rest. `otherForwarding: 'drop'` closes
  *   the rest too: for a host that forwarded nothing until we turned ip_forward on, and must not become its neighbours' router by that.
  * - Leased addresses are checked before `established`: a connection of a dropped server ends with its lease, even where nobody can delete its state.
  */
@@ -154,19 +154,26 @@ function mapsText(ruleset: Ruleset, elements: Readonly<Record<ElementSet, readon
   ].join('\n');
 }
 
-/** Before connection tracking and NAT: what no honest packet says. */
+/** Before connection tracking and NAT: what no honest packet says. Every packet passes here, so each side meets only the rules that concern it. */
 function earlyText(ruleset: Ruleset): string {
   const { bridge, network } = names(ruleset);
-  return `	chain early {
+  return `	chain early_from_servers {
+		ip daddr 127.0.0.0/8 drop
+		# DHCP asks from 0.0.0.0; all else from a server says it comes from one, and not from the host.
+		ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
+		ip saddr ${ruleset.hostAddress} drop
+		ip saddr != ${network} drop
+	}
+
+	chain early {
 		type filter hook prerouting priority raw; policy accept;
+		iifname "lo" accept
+		iifname "${bridge}" goto early_from_servers
 		# route_localnet, which 127.0.0.1:2123 needs, lets a packet from the wire claim to come from or go to loopback.
-		iifname != "lo" ip saddr 127.0.0.0/8 drop
-		iifname != "lo" ip daddr 127.0.0.0/8 drop
-		# Spoofed: our addresses from elsewhere, the host's or a stranger's from a server. DHCP asks from 0.0.0.0.
-		iifname != { "lo", "${bridge}" } ip saddr ${network} drop
-		iifname "${bridge}" ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept
-		iifname "${bridge}" ip saddr ${ruleset.hostAddress} drop
-		iifname "${bridge}" ip saddr != ${network} drop
+		ip saddr 127.0.0.0/8 drop
+		ip daddr 127.0.0.0/8 drop
+		# Spoofed: our addresses from elsewhere.
+		ip saddr ${network} drop
 	}`;
 }
 
@@ -214,23 +221,40 @@ function filterText(ruleset: Ruleset): string {
 		drop
 	}
 
-	chain through_host {
-		type filter hook forward priority filter - 10; policy accept;
-		iifname != "${bridge}" oifname != "${bridge}" ${ruleset.otherForwarding === 'leave' ? 'accept' : 'drop'}
+	# The first rule of each way says for most packets what the rest would say: leased and established.
+	chain from_servers {
+		oifname != "${bridge}" ip saddr @leased ct state established,related accept
 		meta nfproto ipv6 drop
-		iifname "${bridge}" ip saddr != @leased drop
+		ip saddr != @leased drop
 		oifname "${bridge}" ip daddr != @leased drop
 		ct state established,related accept
 		ct state invalid drop
 		${cut}
 		ct status dnat ip daddr @stopped meta l4proto tcp reject with tcp reset
 		ct status dnat ip daddr @stopped reject
-		iifname "${bridge}" oifname "${bridge}" accept
-		iifname "${bridge}" ip daddr @blocked drop
-		iifname "${bridge}" accept
+		oifname "${bridge}" accept
+		ip daddr @blocked drop
+		accept
+	}
+
+	chain from_elsewhere_to_servers {
+		ip daddr @leased ct state established,related accept
+		meta nfproto ipv6 drop
+		ip daddr != @leased drop
+		ct state invalid drop
+		${cut}
+		ct status dnat ip daddr @stopped meta l4proto tcp reject with tcp reset
+		ct status dnat ip daddr @stopped reject
 		# Into the bridge from outside, only by a port block: a neighbour who adds a route to our network ends here.
 		ct status dnat accept
 		drop
+	}
+
+	chain through_host {
+		type filter hook forward priority filter - 10; policy accept;
+		iifname "${bridge}" goto from_servers
+		oifname "${bridge}" goto from_elsewhere_to_servers
+		${ruleset.otherForwarding === 'leave' ? 'accept' : 'drop'}
 	}
 
 	chain from_host {
