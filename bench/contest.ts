@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeClient, type Client } from '../src/client/client.ts';
-import { makeNodeFetch } from '../src/cli/node-fetch.ts';
+import { makeNodeFetch } from '../src/transport/node-fetch.ts';
 import { parseGeneration, parseServerId } from '../src/core/ids.ts';
 import { defaultLimits } from '../src/core/server.ts';
 import { instanceBody } from '../src/engines/incus/incus-instance.ts';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { makeNodeFetch } from '../src/cli/node-fetch.ts';
+import { makeNodeFetch } from '../src/transport/node-fetch.ts';
 import { alternate, nowMs, quantile } from './measure.ts';
 import { builtProgram } from './program.ts';
 import { type Figure, row } from './report.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fault } from '../src/base/fault.ts';
-import { makeNodeFetch } from '../src/cli/node-fetch.ts';
+import { makeNodeFetch } from '../src/transport/node-fetch.ts';
 import { type Client, makeClient } from '../src/client/client.ts';
 import type { CreatedServers, CreateServers, OperationView, ServerView } from '../src/contract/schemas.ts';
 import type { TestInstallation } from '../src/testing/test-installation.ts';

@@ -90,8 +90,8 @@ async function rootClient(env: NodeJS.ProcessEnv): Promise<Client> {
       'control-unreachable',
       `control is not running here: there is no ${socketPath}. "sudo ./up" starts it; to reach another machine use --url`,
     );
-  const { makeNodeFetch } = await import('./node-fetch.ts');
-  return clientWith({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ socketPath }) });
+  const { makeNodeFetch } = await import('../transport/node-fetch.ts');
+  return clientWith({ baseUrl: 'http://localhost', fetch: makeNodeFetch({ via: 'cli', socketPath }) });
 }
 
 async function passwordClient(options: ConnectOptions & { readonly url: string }, user: string, terminal: Terminal): Promise<Client> {
@@ -124,10 +124,10 @@ async function clientWith(options: ClientOptions): Promise<Client> {
 }
 
 async function fetchFor({ ca }: ConnectOptions): Promise<Fetch> {
-  const { makeNodeFetch } = await import('./node-fetch.ts');
-  if (ca === undefined) return makeNodeFetch({});
+  const { makeNodeFetch } = await import('../transport/node-fetch.ts');
+  if (ca === undefined) return makeNodeFetch({ via: 'cli' });
   try {
-    return makeNodeFetch({ ca: readFileSync(ca, 'utf8') });
+    return makeNodeFetch({ via: 'cli', ca: readFileSync(ca, 'utf8') });
   } catch (error) {
     throw fault('bad-request', `the certificate authority in ${ca} cannot be read: ${(error as Error).message}`, { cause: error });
   }

@@ -5,6 +5,9 @@ const [word] = process.argv.slice(2);
 if (word === 'control') {
   const { main } = await import('../daemon/control.ts');
   await main();
+} else if (word === 'gateway') {
+  const { main } = await import('../daemon/gateway.ts');
+  await main();
 } else {
   // The reader of our output has gone (`myserver list | head`): nothing is left to do, and nothing went wrong.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { knownHostsText, type PublishedKeys } from '../commands/client-config/known-hosts-text.ts';
 import { parseAddress, requireSafe } from './address.ts';
-import { makeNodeFetch } from './node-fetch.ts';
+import { makeNodeFetch } from '../transport/node-fetch.ts';
 
 /** Undefined: ask the command. */
 export async function quickKnownHosts(argv: readonly string[]): Promise<string | undefined> {

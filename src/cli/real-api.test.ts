@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { makeClient } from '../client/client.ts';
 import { typed } from '../commands/typed.testing.ts';
 import { basic, makeApiRoom, passwordOf } from '../rest/api-room.testing.ts';
-import { makeNodeFetch } from './node-fetch.ts';
+import { makeNodeFetch } from '../transport/node-fetch.ts';
 
 test('a lecturer and a student do a term of work by the command line', { timeout: 120_000 }, async () => {
   await using api = await makeApiRoom();

@@ -1,6 +1,6 @@
 /** The typed client of the API. It needs only a `fetch`, which its maker gives it: a browser's, Node's, or one over a unix socket. */
 import { fault, isErrorCode } from '../core/errors.ts';
-import { apiPrefix, type Input, type Output, pathOf } from '../contract/route.ts';
+import { apiPrefix, type Input, type Output, pathOf, type Route } from '../contract/route.ts';
 import { type RouteName, type Routes, routes } from '../contract/routes.ts';
 
 /** The part of the standard's fetch that the client uses. */
@@ -27,25 +27,36 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
 }
 
-type Args<R extends RouteName> = keyof Input<Routes[R]> extends never
+type Args<R extends Route> = keyof Input<R> extends never
   ? [input?: Record<string, never>, options?: CallOptions]
-  : [input: Input<Routes[R]>, options?: CallOptions];
+  : [input: Input<R>, options?: CallOptions];
+
+type RouteTable = Readonly<Record<string, Route>>;
+
+/** One call of a table of routes. Throws the fault that the server answered, or `control-unreachable`. */
+export interface Caller<T extends RouteTable> {
+  call<K extends keyof T>(name: K, ...args: Args<T[K]>): Promise<Output<T[K]>>;
+}
 
 export interface Client {
-  /** One call. Throws the fault that the server answered, or `control-unreachable`. */
-  call<R extends RouteName>(name: R, ...args: Args<R>): Promise<Output<Routes[R]>>;
+  /** One call of the public API. */
+  call<K extends RouteName>(name: K, ...args: Args<Routes[K]>): Promise<Output<Routes[K]>>;
 }
 
 export function makeClient(options: ClientOptions): Client {
+  return makeCaller({ ...options, routes, prefix: apiPrefix });
+}
+
+export function makeCaller<T extends RouteTable>(options: ClientOptions & { readonly routes: T; readonly prefix: string }): Caller<T> {
   return {
-    async call<R extends RouteName>(name: R, ...args: Args<R>): Promise<Output<Routes[R]>> {
+    async call<K extends keyof T>(name: K, ...args: Args<T[K]>): Promise<Output<T[K]>> {
       const [input = {}, { signal, idempotencyKey } = {}] = args as [
         { readonly params?: unknown; readonly query?: unknown; readonly body?: unknown }?,
         CallOptions?,
       ];
-      const route = routes[name];
+      const route: Route = options.routes[name] as Route;
       const authorization = options.authorization?.();
-      const response = await options.fetch(`${options.baseUrl}${apiPrefix}${pathOf(route, input)}`, {
+      const response = await options.fetch(`${options.baseUrl}${options.prefix}${pathOf(route, input)}`, {
         method: route.method,
         headers: {
           accept: 'application/json',
@@ -58,7 +69,7 @@ export function makeClient(options: ClientOptions): Client {
       });
       const text = await response.text();
       if (response.status >= 400) throw faultOf(response.status, text);
-      return (text === '' ? undefined : JSON.parse(text)) as Output<Routes[R]>;
+      return (text === '' ? undefined : JSON.parse(text)) as Output<T[K]>;
     },
   };
 }

@@ -5,6 +5,8 @@ import { type ErrorCode, fault } from '../core/errors.ts';
 import type { Fault } from '../base/fault.ts';
 
 export interface NodeFetchOptions {
+  /** What the audit calls this door: `cli`, or the door's own name where nothing is said. */
+  readonly via?: 'cli';
   /** Goes here, whatever the URL's host says. */
   readonly socketPath?: string;
   /** PEM, trusted beside the system's. */
@@ -16,7 +18,7 @@ const silenceMs = 150_000;
 /** A thousand servers with full notes are under 2 MB; more than this is not our control. */
 const mostBytes = 64 * 2 ** 20;
 
-export function makeNodeFetch({ socketPath, ca }: NodeFetchOptions): Fetch {
+export function makeNodeFetch({ via, socketPath, ca }: NodeFetchOptions): Fetch {
   let tls: Promise<TlsParts> | undefined;
   const plain = { request: http.request, agent: new http.Agent({ keepAlive: true }) };
   return async (url, { method, headers, body, signal }) => {
@@ -28,8 +30,7 @@ export function makeNodeFetch({ socketPath, ca }: NodeFetchOptions): Fetch {
         url,
         {
           method,
-          // What the audit calls this door.
-          headers: { ...headers, ...length, 'x-myserver-via': 'cli' },
+          headers: { ...headers, ...length, ...(via === undefined ? {} : { 'x-myserver-via': via }) },
           agent,
           ...(socketPath === undefined ? {} : { socketPath }),
           ...(signal === undefined ? {} : { signal }),
