@@ -33,7 +33,7 @@ const insideRule = /^[a-z_A-Z][\w.$-]{0,31}$/u;
 const nobodyInParticular = new Set(['', '-', 'myserver', 'lobby']);
 
 /**
- * A name alone may be a person's or a server's: `isPerson` tells, and a person goes first. Throws `bad-name`, `bad-id` with a sentence that shows the grammar.
+ * A name alone is read as a person's; whether it is a server's, the key tells (`isBareName`). Throws `bad-name`, `bad-id` with a sentence that shows the grammar.
  */
 export function parseLogin(text: string): Login {
   const [before, after] = splitOnce(text, '+');
@@ -49,6 +49,16 @@ export function parseLogin(text: string): Login {
   }
   if (nobodyInParticular.has(rest)) return { person: undefined, place: { kind: 'lobby' } };
   return { person: namedPerson(rest, text), place: { kind: 'lobby' } };
+}
+
+/** One name and nothing else: it may be a server's as well as a person's, and only the key tells. */
+export function isBareName({ person, place }: Login): boolean {
+  return place.kind === 'lobby' && person !== undefined;
+}
+
+/** What a bare name means to somebody else than the person of that name: their session on the server of that name. Throws `bad-name`. */
+export function asServerName({ person }: Login, guest: PersonName): Login {
+  return { person: guest, place: { kind: 'server', server: parseServerReference(person ?? ''), inside: undefined } };
 }
 
 /** `123`, `server-123`, or a server's name. Throws `bad-id`, `bad-name`. */
