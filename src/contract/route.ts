@@ -3,12 +3,12 @@ import type { Static, TSchema } from 'typebox';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Who may call at all; whether the deed is allowed is `core/access`'s to say. */
-export type Door = 'anybody' | 'signed-in' | 'administrator' | 'root';
+/** Who may call at all; whether the deed is allowed is `core/access`'s to say. `gateway`: only over the gateway's own socket. */
+export type Door = 'anybody' | 'signed-in' | 'administrator' | 'root' | 'gateway';
 
 export interface Route {
   readonly method: Method;
-  /** Below `/api/v1`, parameters as `:name`. */
+  /** Below the table's prefix (`/api/v1`), parameters as `:name`. */
   readonly path: string;
   /** Stable name: OpenAPI's operationId. */
   readonly name: string;

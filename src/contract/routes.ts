@@ -2,8 +2,9 @@
 import { hostRoutes } from './routes/host.ts';
 import { peopleRoutes } from './routes/people.ts';
 import { serverRoutes } from './routes/servers.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 
-export const routes = { ...hostRoutes, ...serverRoutes, ...peopleRoutes } as const;
+export const routes = { ...hostRoutes, ...serverRoutes, ...peopleRoutes, ...sessionRoutes } as const;
 
 export type Routes = typeof routes;
 export type RouteName = keyof Routes;

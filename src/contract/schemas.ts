@@ -306,6 +306,22 @@ export const AuditLineSchema = Type.Object(
   { $id: 'AuditLine' },
 );
 
+export const SessionSchema = Type.Object(
+  {
+    id: Type.String(),
+    person: Type.String(),
+    from: nullable(Type.String()),
+    kind: Type.String({ description: 'lobby, shell, exec, sftp, forward, ...' }),
+    serverId: nullable(Type.Integer()),
+    detail: Type.String(),
+    since: time(),
+    bytesIn: Type.Integer({ minimum: 0, description: 'from the person' }),
+    bytesOut: Type.Integer({ minimum: 0, description: 'to the person' }),
+  },
+  { $id: 'Session' },
+);
+
+export type SessionView = Static<typeof SessionSchema>;
 export type Problem = Static<typeof ProblemSchema>;
 export type ServerView = Static<typeof ServerSchema>;
 export type ServerDetail = Static<typeof ServerDetailSchema>;
