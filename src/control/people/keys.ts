@@ -25,7 +25,7 @@ export interface KeyVerbs {
 /** Each of them goes into every server of the person: a few hundred bytes at each create. */
 const mostKeys = 100;
 
-export function makeKeyVerbs({ store, pushKeys }: PeopleParts): KeyVerbs {
+export function makeKeyVerbs({ store, pushKeys, onPersonChanged }: PeopleParts): KeyVerbs {
   function requireOwn(caller: Caller, person: PersonName): void {
     if (personOf(caller) === person || mayInHouse(caller.actor, 'manage-people')) return;
     throw fault('not-allowed', "only administrators may change another person's keys");
@@ -71,6 +71,7 @@ export function makeKeyVerbs({ store, pushKeys }: PeopleParts): KeyVerbs {
         requireOwn(caller, person);
         await personKeys.remove(person, fingerprint);
       });
+      onPersonChanged(person);
     },
   };
 

@@ -7,7 +7,7 @@ import type { AuditVia } from '../../store/records.ts';
 import { makeFairQueue } from './fair-queue.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 import type { PeopleParts } from './parts.ts';
-import { makeTryThrottle } from './try-throttle.ts';
+import type { TryThrottle } from './try-throttle.ts';
 
 /** Where from and by which door somebody asks. */
 export interface Approach {
@@ -31,9 +31,8 @@ const queueOptions = { maxRunning: 2, maxWaiting: 512, maxWaitingInLane: 128 };
 
 const longestPasswordBytes = 1024;
 
-export function makePasswordProof({ store, clock, random }: PeopleParts): PasswordProof {
+export function makePasswordProof({ store, random }: PeopleParts, throttle: TryThrottle): PasswordProof {
   const queue = makeFairQueue(queueOptions);
-  const throttle = makeTryThrottle(clock);
 
   /** Unless somebody has set another password meanwhile. */
   async function rehash(name: PersonName, old: Secret, password: Secret): Promise<Secret> {
@@ -67,7 +66,8 @@ export function makePasswordProof({ store, clock, random }: PeopleParts): Passwo
   };
 }
 
-function nameOrUndefined(text: string): PersonName | undefined {
+/** The person's name that a text is; undefined for whatever can be none. */
+export function nameOrUndefined(text: string): PersonName | undefined {
   try {
     return parsePersonName(text);
   } catch {

@@ -6,9 +6,11 @@ import { createHash } from 'node:crypto';
 import type { Secret } from '../../base/secret.ts';
 import type { PersonActor } from '../../core/access.ts';
 import { fault } from '../../core/errors.ts';
+import { shorten } from '../../core/ids.ts';
 import type { PersonName } from '../../core/names.ts';
-import { type Approach, makePasswordProof } from './password-proof.ts';
+import { type Approach, makePasswordProof, nameOrUndefined } from './password-proof.ts';
 import type { PeopleParts } from './parts.ts';
+import { makeTryThrottle } from './try-throttle.ts';
 
 export interface SignedIn {
   readonly actor: PersonActor;
@@ -26,6 +28,11 @@ export interface SignIn {
   byToken(token: Secret, approach: Approach): Promise<SignedIn>;
   /** Throws `wrong-password`, `too-many-tries`: for a person who is signed in and must show the password again. */
   confirm(person: PersonName, password: Secret, approach: Approach): Promise<void>;
+  /** For proofs that are checked elsewhere (keys): they count together with passwords. Throws `too-many-tries`. `name` is what was typed. */
+  checkTries(name: string, fromAddress: string): void;
+  succeeded(name: string, fromAddress: string): void;
+  /** Counts one wrong try and writes the audit's line. */
+  noteFailure(name: string, approach: Approach, what: string): Promise<void>;
 }
 
 export const tokenPrefix = 'mys_';
@@ -39,7 +46,8 @@ const wrongTokenLineEveryMs = 60_000;
 
 export function makeSignIn(parts: PeopleParts): SignIn {
   const { store } = parts;
-  const prove = makePasswordProof(parts);
+  const throttle = makeTryThrottle(parts.clock);
+  const prove = makePasswordProof(parts, throttle);
   const noteWrongToken = makeWrongTokenNote(parts);
 
   return {
@@ -81,6 +89,16 @@ export function makeSignIn(parts: PeopleParts): SignIn {
 
     async confirm(person, password, approach) {
       await prove(person, password, approach, 'person-password');
+    },
+
+    checkTries: (name, fromAddress) => throttle.check(name, fromAddress),
+    succeeded: (name, fromAddress) => throttle.succeeded(name, fromAddress),
+    async noteFailure(text, { via, fromAddress }, what) {
+      const hasLocked = throttle.failed(text, fromAddress ?? '');
+      const name = nameOrUndefined(text);
+      const whose = name === undefined ? `${what}; for "${shorten(text)}"` : what;
+      const detail = hasLocked ? `${whose}; further tries are refused for a while` : whose;
+      await store.audit.append({ person: name, via, fromAddress, deed: 'sign-in', server: undefined, allowed: false, detail });
     },
   };
 }
