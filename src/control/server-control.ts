@@ -9,7 +9,7 @@ import type { ImageBuilder } from '../host/image/builder.ts';
 import type { Firewall } from '../network/firewall.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Store } from '../store/store.ts';
-import { makeAccessDesk } from './access-desk.ts';
+import { type AccessDesk, makeAccessDesk } from './access-desk.ts';
 import { makeBackupVerbs } from './backup.ts';
 import type { InstallationFacts, ServerControl } from './control.ts';
 import { type HostDoctor, makeDoctorVerbs } from './doctor.ts';
@@ -21,13 +21,13 @@ import { makeGate, makeLanes } from './lanes.ts';
 import { makeOperationRunner, type OperationHandlers } from './operation-runner.ts';
 import { makeOperationVerbs } from './operation-verbs.ts';
 import { makeReconciler } from './reconciler.ts';
-import { makeRules } from './rules.ts';
+import { makeRules, type Rules } from './rules.ts';
 import { creationHandler } from './servers/creation.ts';
 import { ensureGatewayKey } from './servers/gateway-key.ts';
 import { lifeHandlers } from './servers/life.ts';
 import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
-import { makeWorld } from './world.ts';
+import { makeWorld, type World } from './world.ts';
 
 export interface ServerControlOptions {
   readonly store: Store;
@@ -47,11 +47,18 @@ export interface ServerControlOptions {
   readonly log: Log;
 }
 
+/** With the parts that the gateway's side of control shares, for who wires. */
+export interface WholeControl extends ServerControl, Service {
+  readonly access: AccessDesk;
+  readonly world: World;
+  readonly rules: Rules;
+}
+
 /** Four instances unpacked at once kept two cores and one disk busy; more of them only waited for each other. */
 const creationsAtOnce = 4;
 
 /** `start` resolves when the first pass of the reconciler is through and unfinished operations go on. */
-export function makeServerControl(options: ServerControlOptions): ServerControl & Service {
+export function makeServerControl(options: ServerControlOptions): WholeControl {
   const { store, engine, plan, log, clock } = options;
   const events = makeEventBus(log);
   const lanes = makeLanes();
@@ -68,6 +75,9 @@ export function makeServerControl(options: ServerControlOptions): ServerControl 
   return {
     name: 'control',
     facts: { ...options.facts, plan },
+    access,
+    world,
+    rules,
     servers: makeServerVerbs(parts),
     images: makeImageVerbs(parts),
     operations: makeOperationVerbs(parts),

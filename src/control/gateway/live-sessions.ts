@@ -1,0 +1,158 @@
+/**
+ * Sessions that live at the gateway's workers, as they last told. Each telling is answered with those that must end: because somebody ended them, because
+ * the server was dropped or changed hands, or because the person's right to it is gone. Level-triggered: whatever changed, the next telling sets it right,
+ * and `changes` only makes that telling come at once.
+ */
+import type { Clock } from '../../base/clock.ts';
+import { allows } from '../../core/access.ts';
+import { fault } from '../../core/errors.ts';
+import { parseGeneration, type ServerId } from '../../core/ids.ts';
+import type { PersonName } from '../../core/names.ts';
+import type { Store } from '../../store/store.ts';
+import type { AccessDesk } from '../access-desk.ts';
+import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
+import { type Changes, makeChanges } from './changes.ts';
+import type { GatewayCaller, GatewayCallers } from './gateway-callers.ts';
+
+export interface ToldSession {
+  readonly id: string;
+  readonly credential: string;
+  /** `shell`, `exec`, `sftp`, `forward`, `lobby`. */
+  readonly kind: string;
+  readonly generation: string | undefined;
+  readonly detail: string;
+  readonly sinceMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface ShownSession extends Omit<ToldSession, 'credential' | 'generation'> {
+  readonly person: PersonName;
+  readonly fromAddress: string | undefined;
+  readonly serverId: ServerId | undefined;
+}
+
+export interface LiveSessions {
+  readonly changes: Changes;
+  /** All of one worker's. Gives those that must end, each with a sentence for the person. */
+  tell(worker: string, sessions: readonly ToldSession[]): Promise<readonly { readonly id: string; readonly reason: string }[]>;
+  /** One's own, and those on servers that one may share; administrators all. Oldest first. */
+  list(caller: Caller): Promise<readonly ShownSession[]>;
+  /** Throws `not-found`. It ends when its worker tells next, which is at once. */
+  kill(caller: Caller, id: string): Promise<void>;
+}
+
+export interface LiveSessionsOptions {
+  readonly store: Store;
+  readonly access: AccessDesk;
+  readonly callers: GatewayCallers;
+  readonly clock: Clock;
+}
+
+/** A worker tells every 15 s at least; one that is silent for longer is gone, and its sessions with it. */
+const silenceMs = 60_000;
+
+interface Known extends ShownSession {
+  readonly generation: string | undefined;
+}
+
+export function makeLiveSessions({ store, access, callers, clock }: LiveSessionsOptions): LiveSessions {
+  const workers = new Map<string, { readonly atMs: number; readonly sessions: readonly Known[] }>();
+  const killed = new Map<string, string>();
+  const changes = makeChanges(clock.now());
+
+  function alive(): readonly Known[] {
+    const since = clock.now() - silenceMs;
+    for (const [worker, { atMs }] of workers) if (atMs < since) workers.delete(worker);
+    return [...workers.values()].flatMap(({ sessions }) => sessions).toSorted((one, other) => one.sinceMs - other.sinceMs);
+  }
+
+  /** May this caller know of it and end it? Their own, and those on a server of which they have everything. */
+  async function visibleTo(caller: Caller): Promise<readonly Known[]> {
+    if (isAdministrator(caller.actor)) return alive();
+    const judge = await access.judge(caller);
+    const owned = new Set(
+      (await store.servers.list()).filter((record) => allows(judge(record), 'share')).map(({ generation }) => String(generation)),
+    );
+    return alive().filter(({ person, generation }) => person === personOf(caller) || (generation !== undefined && owned.has(generation)));
+  }
+
+  return {
+    changes,
+    async tell(worker, sessions) {
+      const look = makeLook(callers, access, store);
+      const known: Known[] = [];
+      const end: { readonly id: string; readonly reason: string }[] = [];
+      for (const { credential, ...session } of sessions) {
+        const found = await look(credential, session.generation);
+        const reason = killed.get(session.id) ?? found.objection;
+        if (reason !== undefined) end.push({ id: session.id, reason });
+        if (found.who !== undefined)
+          known.push({
+            ...session,
+            person: found.who.caller.actor.name,
+            fromAddress: found.who.caller.fromAddress,
+            serverId: found.serverId,
+          });
+      }
+      const told = new Set(sessions.map(({ id }) => id));
+      for (const { id } of workers.get(worker)?.sessions ?? []) if (!told.has(id)) killed.delete(id);
+      workers.set(worker, { atMs: clock.now(), sessions: known });
+      return end;
+    },
+    async list(caller) {
+      return (await visibleTo(caller)).map(({ generation: _generation, ...session }) => session);
+    },
+    async kill(caller, id) {
+      const session = (await visibleTo(caller)).find((one) => one.id === id);
+      if (session === undefined) throw fault('not-found', `there is no live session ${id} that you could end; "sessions" lists them`);
+      const by = personOf(caller) ?? 'the administrator';
+      killed.set(id, by === session.person ? 'you ended this session from elsewhere' : `${by} ended this session`);
+      const server = session.generation === undefined ? undefined : await store.servers.byGeneration(parseGeneration(session.generation));
+      await store.audit.append({
+        ...originOf(caller),
+        deed: 'session-kill',
+        server: server === undefined ? undefined : { id: server.id, generation: server.generation },
+        allowed: true,
+        detail: `${session.kind} of ${session.person}`,
+      });
+      changes.bump();
+    },
+  };
+}
+
+interface Looked {
+  readonly who: GatewayCaller | undefined;
+  readonly serverId: ServerId | undefined;
+  readonly objection: string | undefined;
+}
+
+/** Facts are read once for each person in one telling: a thousand sessions of a class are thirty people. */
+function makeLook(callers: GatewayCallers, access: AccessDesk, store: Store) {
+  const people = new Map<
+    string,
+    Promise<{ readonly who: GatewayCaller; readonly judge: Awaited<ReturnType<AccessDesk['judge']>> } | undefined>
+  >();
+  const servers = new Map<string, ReturnType<Store['servers']['byGeneration']>>();
+
+  async function person(credential: string) {
+    const who = await callers.look(credential);
+    return who === undefined ? undefined : { who, judge: await access.judge(who.caller) };
+  }
+
+  return async (credential: string, generation: string | undefined): Promise<Looked> => {
+    const known = people.get(credential) ?? person(credential);
+    people.set(credential, known);
+    const found = await known;
+    if (found === undefined)
+      return { who: undefined, serverId: undefined, objection: 'your key, password or account has changed: sign in again' };
+    if (generation === undefined) return { who: found.who, serverId: undefined, objection: undefined };
+    const asked = servers.get(generation) ?? store.servers.byGeneration(parseGeneration(generation));
+    servers.set(generation, asked);
+    const record = await asked;
+    if (record === undefined || record.wanted === 'dropping')
+      return { who: found.who, serverId: undefined, objection: 'the server was dropped' };
+    const mayEnter = allows(found.judge(record), 'enter');
+    return { who: found.who, serverId: record.id, objection: mayEnter ? undefined : `you may not enter server ${record.id} any more` };
+  };
+}
