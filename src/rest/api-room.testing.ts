@@ -8,6 +8,7 @@ import { type Log, silentLog } from '../base/log.ts';
 import { Secret } from '../base/secret.ts';
 import type { Problem } from '../contract/schemas.ts';
 import { parsePersonName } from '../core/names.ts';
+import { type GatewayControl, type GatewaySettings, makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { hashPassword } from '../control/people/password-hash.ts';
 import { makePeopleControl, type PeopleControl } from '../control/people/people-control.ts';
 import { type ControlRoom, makeControlRoom } from '../testing/control-room.ts';
@@ -36,6 +37,7 @@ export interface ApiRoom extends AsyncDisposable {
   readonly room: ControlRoom;
   readonly api: Api;
   readonly people: PeopleControl;
+  readonly gateway: GatewayControl;
   readonly url: string;
   readonly socketPath: string;
   /** One call through the local door; `as` signs in with Basic and the password of that name that `addPerson` set. */
@@ -48,7 +50,7 @@ export interface ApiRoom extends AsyncDisposable {
 export const passwordOf = (name: string) => `the password of ${name}`;
 
 export async function makeApiRoom(
-  options: { readonly config?: Partial<ApiConfig>; readonly clock?: Clock; readonly log?: Log } = {},
+  options: { readonly config?: Partial<ApiConfig>; readonly clock?: Clock; readonly log?: Log } & Partial<GatewaySettings> = {},
 ): Promise<ApiRoom> {
   await using undo = new AsyncDisposableStack();
   const room = undo.use(await makeControlRoom());
@@ -58,9 +60,19 @@ export async function makeApiRoom(
   const log = options.log ?? silentLog;
   const { store } = room;
   const people = makePeopleControl({ store, clock, log, pushKeys: (...given) => room.control.servers.pushKeys(...given) });
+  const gateway = await makeGatewayControl({
+    store,
+    people,
+    clock,
+    access: room.control.access,
+    world: room.control.world,
+    facts: () => room.control.facts,
+    settings: { authorities: options.authorities ?? [], destinations: options.destinations ?? [] },
+    onListening: () => {},
+  });
   const socketPath = join(dir, 'root.sock');
   const config = { rootSocket: socketPath, local: { host: '127.0.0.1', port: 0 }, ...options.config };
-  const api = await makeApi({ control: room.control, people, hostKeys: store.hostKeys, log, config });
+  const api = await makeApi({ control: room.control, people, gateway, hostKeys: store.hostKeys, log, config });
   await api.start();
   undo.defer(() => api.stop());
   const url = api.localUrl() ?? '';
@@ -69,6 +81,7 @@ export async function makeApiRoom(
     room,
     api,
     people,
+    gateway,
     url,
     socketPath,
     call: (path, sent = {}) => send({ host: '127.0.0.1', port: Number(new URL(url).port) }, path, sent),

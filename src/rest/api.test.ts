@@ -27,7 +27,7 @@ suite('api', () => {
     const { control } = world.room;
     const views = makeViews(() => control.facts);
     const hostKeys = () => hostKeysOf(world.room.store.hostKeys, control.facts);
-    const handlers = makeHandlers({ control, people: world.people, views, hostKeys });
+    const handlers = makeHandlers({ control, people: world.people, gateway: world.gateway, views, hostKeys });
     assert.deepEqual(Object.keys(handlers).toSorted(), Object.keys(routes).toSorted());
     const bound = bind(handlers);
     assert.deepEqual(bound.map(({ route }) => route.name).toSorted(), Object.keys(routes).toSorted());

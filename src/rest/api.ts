@@ -7,18 +7,21 @@ import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { fault } from '../core/errors.ts';
 import type { ServerControl } from '../control/control.ts';
+import type { GatewayControl } from '../control/gateway/gateway-control.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import type { HostKeys } from '../store/servers.ts';
 import { makeDoor } from './door.ts';
 import { makeEventStreams } from './event-stream.ts';
 import { hostKeysOf, knownHostsText } from './known-hosts.ts';
-import { listenForRoot } from './root-socket.ts';
-import { bind, makeHandlers } from './routes.ts';
+import { listenPrivately, type PrivateSocket } from './private-socket.ts';
+import { bind, bindInternal, makeHandlers } from './routes.ts';
 import { makeViews } from './views.ts';
 
 export interface ApiConfig {
   /** Its directory must be there. Undefined: no such door. */
   readonly rootSocket: string | undefined;
+  /** Where the gateway asks. Undefined: there is none. */
+  readonly gatewaySocket: PrivateSocket | undefined;
   /** Where the local door listens; port 0 takes any. Undefined: no such door. */
   readonly local: { readonly host: string; readonly port: number } | undefined;
   /** Names that the local door answers for beside the loopback ones. */
@@ -31,6 +34,7 @@ export interface ApiConfig {
 
 const defaultApiConfig: ApiConfig = {
   rootSocket: '/run/myserver/root.sock',
+  gatewaySocket: undefined,
   local: { host: '127.0.0.1', port: 9440 },
   names: [],
   origins: [],
@@ -41,6 +45,7 @@ const defaultApiConfig: ApiConfig = {
 export interface ApiOptions {
   readonly control: ServerControl;
   readonly people: PeopleControl;
+  readonly gateway: GatewayControl;
   readonly hostKeys: Pick<HostKeys, 'list' | 'revoked'>;
   readonly log: Log;
   readonly config?: Partial<ApiConfig>;
@@ -56,15 +61,17 @@ export interface Api extends Service {
 /** How long answers under way may take once the end has come. Shorter than what a service manager waits before it kills. */
 const graceMs = 2000;
 
-export async function makeApi({ control, people, hostKeys, log, config: given }: ApiOptions): Promise<Api> {
+export async function makeApi({ control, people, gateway, hostKeys, log, config: given }: ApiOptions): Promise<Api> {
   const config = { ...defaultApiConfig, ...given };
   const views = makeViews(() => control.facts);
-  const routes = bind(makeHandlers({ control, people, views, hostKeys: () => hostKeysOf(hostKeys, control.facts) }));
+  const parts = { control, people, gateway, views, hostKeys: async () => await hostKeysOf(hostKeys, control.facts) };
+  const routes = bind(makeHandlers(parts));
   const streams = makeEventStreams({ control, views, log, heartbeatMs: config.heartbeatMs });
   const stopping = new AbortController();
   const common = {
     routes,
     people,
+    gatewayCallers: gateway.callers,
     streams,
     log,
     knownHosts: async () => knownHostsText(await hostKeysOf(hostKeys, control.facts)),
@@ -75,6 +82,7 @@ export async function makeApi({ control, people, hostKeys, log, config: given }:
   };
   const rootDoor = await makeDoor({ kind: 'root', ...common });
   const localDoor = await makeDoor({ kind: 'local', ...common });
+  const gatewayDoor = await makeDoor({ kind: 'gateway', ...common, routes: [...routes, ...bindInternal(parts)] });
   const started = new AsyncDisposableStack();
   const localUrl = () => {
     const address = localDoor.server.address();
@@ -88,15 +96,20 @@ export async function makeApi({ control, people, hostKeys, log, config: given }:
     localUrl,
     async start() {
       started.defer(async () => {
-        await rootDoor.close();
-        await localDoor.close();
+        for (const door of [rootDoor, localDoor, gatewayDoor]) await door.close();
       });
-      await rootDoor.ready();
-      await localDoor.ready();
-      if (config.rootSocket !== undefined) {
-        const remove = await listenForRoot(rootDoor.server, config.rootSocket);
-        started.defer(() => end(rootDoor.server));
+      for (const door of [rootDoor, localDoor, gatewayDoor]) await door.ready();
+      const open = async (door: FastifyInstance, socket: PrivateSocket): Promise<void> => {
+        const remove = await listenPrivately(door.server, socket);
+        started.defer(() => end(door.server));
         started.defer(remove);
+      };
+      if (config.gatewaySocket !== undefined) {
+        await open(gatewayDoor, config.gatewaySocket);
+        log.info({ path: config.gatewaySocket.path }, "the gateway's door is open");
+      }
+      if (config.rootSocket !== undefined) {
+        await open(rootDoor, { path: config.rootSocket });
         log.info({ path: config.rootSocket }, "root's door is open");
       }
       if (config.local !== undefined) {

@@ -8,10 +8,11 @@ import type { Log } from '../base/log.ts';
 import { eventsPath } from '../contract/events.ts';
 import { apiPrefix } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
+import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { guardAgainstPages, type BrowserGuardOptions } from './browser-guard.ts';
 import type { EventStreams } from './event-stream.ts';
-import { type Gate, makeGate, type Session } from './gate.ts';
+import { type DoorKind, type Gate, makeGate, type Session } from './gate.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { knownHostsPath } from './known-hosts.ts';
 import { documentOf, eventsDocument, openapiPath, registerOpenapi } from './openapi.ts';
@@ -20,9 +21,10 @@ import { type BoundRoute, methodsOn, routesBeforePasswordChange } from './routes
 import { makeValidator } from './validation.ts';
 
 export interface DoorOptions {
-  readonly kind: 'root' | 'local';
+  readonly kind: DoorKind;
   readonly routes: readonly BoundRoute[];
   readonly people: PeopleControl;
+  readonly gatewayCallers: GatewayCallers;
   readonly streams: EventStreams;
   readonly knownHosts: () => Promise<string>;
   readonly log: Log;
@@ -43,7 +45,7 @@ const longestParameter = 300;
 
 export async function makeDoor(options: DoorOptions): Promise<FastifyInstance> {
   const { kind, log, version, guard, streams, knownHosts } = options;
-  const gate = makeGate(options.people, kind === 'root');
+  const gate = makeGate({ kind, people: options.people, gatewayCallers: options.gatewayCallers });
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { status, headers, problem } = answerTo(error, request.id, log);
     return reply.code(status).headers(headers).send(problem);
@@ -101,17 +103,22 @@ export async function makeDoor(options: DoorOptions): Promise<FastifyInstance> {
   return app;
 }
 
-function addRoute(app: FastifyInstance, { route, handle }: BoundRoute, gate: Gate, { loginsPerMinute, stopping }: DoorOptions): void {
+function addRoute(
+  app: FastifyInstance,
+  { prefix, route, handle }: BoundRoute,
+  gate: Gate,
+  { loginsPerMinute, stopping }: DoorOptions,
+): void {
   const sessions = new WeakMap<FastifyRequest, Session>();
   const isForPasswordChange = routesBeforePasswordChange.some((name) => name === route.name);
   app.route({
     method: route.method,
-    url: apiPrefix + route.path,
+    url: prefix + route.path,
     schema: documentOf(route),
     ...(route.name === 'login' ? { config: { rateLimit: loginLimit(loginsPerMinute) } } : {}),
     // Before the body is read: a stranger does not make us parse.
     async onRequest(request) {
-      if (route.door === 'anybody') return;
+      if (route.door === 'anybody' || route.door === 'gateway') return;
       const approach = gate.approach(request.headers, request.socket.remoteAddress);
       sessions.set(
         request,

@@ -4,6 +4,7 @@ import type { PersonActor } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import type { Door } from '../contract/route.ts';
 import { type Caller, isAdministrator } from '../control/caller.ts';
+import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { Approach } from '../control/people/password-proof.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { parseCredential } from './credentials.ts';
@@ -22,18 +23,38 @@ export interface Gate {
   }): Promise<Session>;
 }
 
-export function makeGate(people: PeopleControl, isRootDoor: boolean): Gate {
+/** `root`: opening it is the proof of being root. `local`: password or token. `gateway`: what control gave the gateway at a person's sign-in. */
+export type DoorKind = 'root' | 'local' | 'gateway';
+
+export interface GateOptions {
+  readonly kind: DoorKind;
+  readonly people: PeopleControl;
+  readonly gatewayCallers: GatewayCallers;
+}
+
+export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
+  const isRootDoor = kind === 'root';
+
+  async function signInAtGateway(headers: IncomingHttpHeaders, isForPasswordChange: boolean): Promise<Session> {
+    const credential = parseCredential(headers.authorization);
+    if (credential.kind !== 'token') throw fault('not-signed-in', 'the gateway shows what it was given at the sign-in');
+    const { caller, passwordMustChange, recheck } = await gatewayCallers.admit(credential.token.reveal());
+    if (passwordMustChange && !isForPasswordChange) throw passwordExpired('type "password"');
+    return { caller, recheck };
+  }
+
   async function signIn(headers: IncomingHttpHeaders, approach: Approach, isForPasswordChange: boolean): Promise<Session> {
     if (isRootDoor) {
       return { caller: { actor: { kind: 'root' }, ...approach, tokenId: undefined }, recheck: () => Promise.resolve(undefined) };
     }
+    if (kind === 'gateway') return await signInAtGateway(headers, isForPasswordChange);
     const credential = parseCredential(headers.authorization);
     const { actor, tokenId, passwordMustChange, recheck } =
       credential.kind === 'token'
         ? await people.signIn.byToken(credential.token, approach)
         : await people.signIn.byPassword(credential.person, credential.password, approach);
     if (passwordMustChange && !isForPasswordChange) {
-      throw fault('password-expired', 'your password is a one-time password and must be changed first: run "myserver password"');
+      throw passwordExpired('run "myserver password"');
     }
     return { caller: { actor, ...approach, tokenId }, recheck };
   }
@@ -41,7 +62,7 @@ export function makeGate(people: PeopleControl, isRootDoor: boolean): Gate {
   return {
     // The command line says so of itself; it changes one word in the audit and nothing else.
     approach: (headers, fromAddress) => ({
-      via: headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
+      via: kind === 'gateway' ? 'ssh' : headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
       fromAddress: isRootDoor ? undefined : fromAddress,
     }),
     async admit({ headers, approach, door, name, isForPasswordChange }) {
@@ -54,4 +75,8 @@ export function makeGate(people: PeopleControl, isRootDoor: boolean): Gate {
       return session;
     },
   };
+}
+
+function passwordExpired(remedy: string): Error {
+  return fault('password-expired', `your password is a one-time password and must be changed first: ${remedy}`);
 }

@@ -3,6 +3,7 @@ import type { Input, Output, Route } from '../contract/route.ts';
 import type { RouteName, Routes } from '../contract/routes.ts';
 import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
+import type { GatewayControl } from '../control/gateway/gateway-control.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import type { Approach } from '../control/people/password-proof.ts';
 import type { PublishedHostKeys } from './known-hosts.ts';
@@ -24,6 +25,7 @@ export type Handlers = { readonly [K in RouteName]: (asked: Asked<Routes[K]>) =>
 export interface HandlerParts {
   readonly control: ServerControl;
   readonly people: PeopleControl;
+  readonly gateway: GatewayControl;
   readonly views: Views;
   readonly hostKeys: () => Promise<PublishedHostKeys>;
 }

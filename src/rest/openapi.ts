@@ -14,6 +14,7 @@ const doors: Readonly<Record<Route['door'], string>> = {
   'signed-in': 'For whoever has signed in; what they may do is decided for each deed.',
   administrator: 'For administrators.',
   root: 'For root on the host, and in part for administrators.',
+  gateway: 'For the gateway alone, over its own socket.',
 };
 
 export async function registerOpenapi(app: FastifyInstance, version: string): Promise<void> {

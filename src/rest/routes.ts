@@ -1,5 +1,6 @@
 /** Every route of the contract bound to its handler, in one table. */
-import type { Route } from '../contract/route.ts';
+import { type InternalRouteName, internalPrefix, internalRoutes } from '../contract/internal.ts';
+import { apiPrefix, type Route } from '../contract/route.ts';
 import { type RouteName, routes } from '../contract/routes.ts';
 import { grantHandlers, groupHandlers } from './groups.ts';
 import type { HandlerParts, Handlers } from './handler.ts';
@@ -7,6 +8,8 @@ import { imageHandlers } from './images.ts';
 import { installationHandlers } from './installation.ts';
 import { operationHandlers } from './operations.ts';
 import { peopleHandlers } from './people.ts';
+import { internalHandlers } from './internal.ts';
+import { sessionHandlers } from './sessions.ts';
 import { serverHandlers } from './servers.ts';
 import { tokenHandlers } from './tokens.ts';
 
@@ -20,18 +23,31 @@ export function makeHandlers(parts: HandlerParts): Handlers {
     ...tokenHandlers(parts),
     ...groupHandlers(parts),
     ...grantHandlers(parts),
+    ...sessionHandlers(parts),
   };
 }
 
 /** A route as the door binds it: its types were checked where the handler was written. */
 export interface BoundRoute {
+  readonly prefix: string;
   readonly route: Route;
   readonly handle: (asked: unknown) => Promise<unknown>;
 }
 
 export function bind(handlers: Handlers): readonly BoundRoute[] {
   return (Object.keys(routes) as RouteName[]).map((name) => ({
+    prefix: apiPrefix,
     route: routes[name],
+    handle: handlers[name] as (asked: unknown) => Promise<unknown>,
+  }));
+}
+
+/** What the gateway alone may ask. */
+export function bindInternal(parts: HandlerParts): readonly BoundRoute[] {
+  const handlers = internalHandlers(parts);
+  return (Object.keys(internalRoutes) as InternalRouteName[]).map((name) => ({
+    prefix: internalPrefix,
+    route: internalRoutes[name],
     handle: handlers[name] as (asked: unknown) => Promise<unknown>,
   }));
 }

@@ -5,6 +5,7 @@ import type { PublicPort } from '../core/plan.ts';
 import { statusOf } from '../core/server.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
 import { keyFingerprint } from '../control/key-fingerprint.ts';
+import type { ShownSession } from '../control/gateway/live-sessions.ts';
 import type { ShownGrant } from '../control/people/grants.ts';
 import type { ShownGroup } from '../control/people/groups.ts';
 import type { ShownPerson } from '../control/people/persons.ts';
@@ -185,6 +186,20 @@ export function auditLineView({ atMs, person, via, fromAddress, deed, server, al
     allowed,
     detail,
   };
+}
+
+export function sessionView({
+  id,
+  person,
+  fromAddress,
+  kind,
+  serverId,
+  detail,
+  sinceMs,
+  bytesIn,
+  bytesOut,
+}: ShownSession): wire.SessionView {
+  return { id, person, from: fromAddress ?? null, kind, serverId: serverId ?? null, detail, since: time(sinceMs), bytesIn, bytesOut };
 }
 
 export function goneView({ id, generation }: ServerRecord): EventView {

@@ -9,10 +9,9 @@ import { parsePersonName } from '../core/names.ts';
 import { parsePlan } from '../core/plan.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
 import { defaultLimits } from '../core/server.ts';
-import type { Service } from '../base/service.ts';
 import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
-import { makeServerControl } from '../control/server-control.ts';
+import { makeServerControl, type WholeControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { cableNameOf } from '../engines/engine.ts';
 import { type FakeEngine, makeFakeEngine } from '../engines/fake/fake-engine.ts';
@@ -24,7 +23,7 @@ import type { Store } from '../store/store.ts';
 import { type Life, mortal } from './mortal.ts';
 
 export interface ControlRoom extends AsyncDisposable {
-  readonly control: ServerControl & Service;
+  readonly control: WholeControl;
   readonly store: Store;
   readonly engine: FakeEngine;
   readonly firewall: FakeFirewall;
@@ -32,7 +31,7 @@ export interface ControlRoom extends AsyncDisposable {
   /** A caller for a person of that name, made when there is none yet. */
   as(name: string, role?: 'user' | 'staff' | 'administrator'): Promise<Caller>;
   /** Another control on the same store, engine and firewall; the former one is let go without ceremony. */
-  restart(life?: Life): Promise<ServerControl & Service>;
+  restart(life?: Life): Promise<WholeControl>;
 }
 
 export const rootCaller: Caller = { actor: { kind: 'root' }, via: 'root', fromAddress: undefined, tokenId: undefined };
@@ -65,7 +64,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
   const plan = parsePlan({});
   const lives = new Map<ServerControl, Life | undefined>();
 
-  function build(life?: Life): ServerControl & Service {
+  function build(life?: Life): WholeControl {
     const alive = <T extends object>(thing: T): T => (life === undefined ? thing : mortal(thing, life));
     return makeServerControl({
       store: alive(store),

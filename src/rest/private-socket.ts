@@ -1,17 +1,23 @@
 /**
- * Listening on `root.sock`, where opening the socket is the proof of being root. The socket is made inside a directory that only root may enter, given
+ * Listening on a socket whose file says who may open it: `root.sock`, where opening it is the proof of being root, and the gateway's. The socket is made inside a directory that only root may enter, given
  * its mode there, and then moved to its place: at no moment could anybody else connect, and a socket left behind by a killed process is replaced in
  * one step.
  */
 import { once } from 'node:events';
-import { chmod, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdtemp, rename, rm, unlink } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fault } from '../core/errors.ts';
 
+export interface PrivateSocket {
+  readonly path: string;
+  /** Members may open it beside root; undefined: root alone. */
+  readonly groupId?: number;
+}
+
 /** Throws `busy` when another process answers there, `bad-configuration` when the place cannot be used. Gives what takes the socket away again. */
-export async function listenForRoot(server: Server, path: string): Promise<() => Promise<void>> {
+export async function listenPrivately(server: Server, { path, groupId }: PrivateSocket): Promise<() => Promise<void>> {
   if (await answers(path)) throw fault('busy', `another control is running already: it answers on ${path}`);
   const directory = await mkdtemp(join(dirname(path), '.s-')).catch((error: unknown) => {
     throw fault('bad-configuration', `the socket ${path} cannot be made: its directory must be there and be writable`, { cause: error });
@@ -20,7 +26,8 @@ export async function listenForRoot(server: Server, path: string): Promise<() =>
     const made = join(directory, 's');
     server.listen(made);
     await Promise.race([once(server, 'listening'), once(server, 'error').then(([error]: unknown[]) => Promise.reject(error))]);
-    await chmod(made, 0o600);
+    if (groupId !== undefined) await chown(made, 0, groupId);
+    await chmod(made, groupId === undefined ? 0o600 : 0o660);
     const { ino } = await lstat(made);
     await rename(made, path);
     return async () => {

@@ -7,10 +7,10 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { suite, test } from 'node:test';
 import { makeApiRoom } from './api-room.testing.ts';
-import { listenForRoot } from './root-socket.ts';
+import { listenPrivately } from './private-socket.ts';
 
-suite('root-socket', () => {
-  test('listenForRoot makes a socket for its owner alone, beside which nothing is left', async () => {
+suite('private-socket', () => {
+  test('listenPrivately makes a socket for its owner alone, beside which nothing is left', async () => {
     await using world = await makeApiRoom();
     const found = await lstat(world.socketPath);
     assert.ok(found.isSocket());
@@ -19,6 +19,17 @@ suite('root-socket', () => {
     const me = (await world.asRoot('/api/v1/me')).json<{ isRoot: boolean; name: null }>();
     assert.equal(me.isRoot, true);
     assert.equal(me.name, null);
+  });
+
+  test('listenPrivately lets the members of a group in beside root, and nobody else', async () => {
+    await using world = await makeApiRoom();
+    const path = join(dirname(world.socketPath), 'gateway.sock');
+    const server = createServer();
+    const remove = await listenPrivately(server, { path, groupId: 65_534 });
+    const found = await lstat(path);
+    assert.deepEqual([found.mode & 0o777, found.uid, found.gid], [0o660, 0, 65_534]);
+    await remove();
+    server.close();
   });
 
   test("root's door notes the command line as such, and nothing else that a header claims", async () => {
@@ -33,13 +44,13 @@ suite('root-socket', () => {
     ]);
   });
 
-  test('listenForRoot leaves a socket alone on which somebody answers', async () => {
+  test('listenPrivately leaves a socket alone on which somebody answers', async () => {
     await using world = await makeApiRoom();
-    await assert.rejects(listenForRoot(createServer(), world.socketPath), { code: 'busy' });
+    await assert.rejects(listenPrivately(createServer(), { path: world.socketPath }), { code: 'busy' });
     assert.equal((await world.asRoot('/api/v1/health')).status, 200);
   });
 
-  test('listenForRoot takes the place of a socket whose process was killed, and of a file', async () => {
+  test('listenPrivately takes the place of a socket whose process was killed, and of a file', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'mys-'));
     try {
       const path = join(dir, 'root.sock');
@@ -54,7 +65,7 @@ suite('root-socket', () => {
       for (const prepare of [() => Promise.resolve(), () => writeFile(path, 'no socket')]) {
         await prepare();
         const server = createServer((_request, response) => response.end('here'));
-        const remove = await listenForRoot(server, path);
+        const remove = await listenPrivately(server, { path });
         assert.ok((await lstat(path)).isSocket());
         await remove();
         server.close();
@@ -65,7 +76,7 @@ suite('root-socket', () => {
     }
   });
 
-  test('listenForRoot says what is wrong when the directory is missing', async () => {
-    await assert.rejects(listenForRoot(createServer(), '/nonexistent-myserver/root.sock'), { code: 'bad-configuration' });
+  test('listenPrivately says what is wrong when the directory is missing', async () => {
+    await assert.rejects(listenPrivately(createServer(), { path: '/nonexistent-myserver/root.sock' }), { code: 'bad-configuration' });
   });
 });

@@ -1,0 +1,80 @@
+/** The gateway's own calls (contract/internal), translated to control's words and back. */
+import { Secret } from '../base/secret.ts';
+import type { InternalRouteName, InternalRoutes, Place } from '../contract/internal.ts';
+import type { Output } from '../contract/route.ts';
+import { fault } from '../core/errors.ts';
+import type { EnterablePlace } from '../control/gateway/gateway-control.ts';
+import type { SignedInAtGateway } from '../control/gateway/key-sign-in.ts';
+import type { Asked, HandlerParts } from './handler.ts';
+
+type InternalHandlers = { readonly [K in InternalRouteName]: (asked: Asked<InternalRoutes[K]>) => Promise<Output<InternalRoutes[K]>> };
+
+/** Shorter than what a connection may be silent for. */
+const changesWaitMs = 20_000;
+
+export function internalHandlers({ gateway, control }: HandlerParts): InternalHandlers {
+  return {
+    async hello() {
+      const { version, publicHost, plan } = control.facts;
+      const hostKey = (await gateway.hostKey()).privateKey.reveal();
+      return { version, publicHost, network: plan.network.text, hostAddress: plan.hostAddress, hostKey };
+    },
+    async signInByKey({ body: { person, mayBeServer, fromAddress, algorithm, key, proof } }) {
+      const signed = proof === null ? undefined : { signedData: bytes(proof.signedData), signature: bytes(proof.signature) };
+      const offer = { person: person ?? undefined, mayBeServer, fromAddress, algorithm, key: bytes(key), proof: signed };
+      const session = await gateway.signInByKey(offer);
+      return session === undefined ? { kind: 'would-do' as const } : { kind: 'signed-in' as const, session: sessionView(session) };
+    },
+    async signInByPassword({ body: { person, password, fromAddress } }) {
+      return { session: sessionView(await gateway.signInByPassword(person, new Secret(password), fromAddress)) };
+    },
+    async signInFailed({ body: { person, fromAddress, tries } }) {
+      await gateway.signInFailed(person ?? undefined, fromAddress, tries);
+      return undefined;
+    },
+    place: async ({ body }) => placeView(await gateway.place(body.credential, body.server)),
+    async destination({ body }) {
+      const found = await gateway.destination(body.credential, body.host, body.port);
+      return found.kind === 'listed' ? found : { kind: 'server' as const, place: placeView(found.place), port: found.port };
+    },
+    async sign({ body }) {
+      return { signature: (await gateway.sign(body.credential, body.generation, bytes(body.signedData))).toString('base64') };
+    },
+    gatewayKey: async () => ({ publicKey: await gateway.gatewayKey() }),
+    async report({ body }) {
+      await gateway.report(body.lines.map(({ server, ...line }) => ({ ...line, server: server ?? undefined })));
+      return undefined;
+    },
+    async live({ params, body }) {
+      const sessions = body.sessions.map(({ generation, ...session }) => ({ ...session, generation: generation ?? undefined }));
+      if (body.bastion !== null) await gateway.listensAt(body.bastion.port);
+      return { end: [...(await gateway.live.tell(params.worker, sessions))] };
+    },
+    changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
+  };
+}
+
+function bytes(base64: string): Buffer {
+  if (!/^[A-Za-z\d+/]*={0,2}$/u.test(base64)) throw fault('bad-request', 'bytes are given in base64');
+  return Buffer.from(base64, 'base64');
+}
+
+function sessionView({ credential, person, passwordMustChange, permits }: SignedInAtGateway) {
+  return { credential, person, passwordMustChange, permits: permits === undefined ? null : [...permits] };
+}
+
+function placeView({ record, address, sshPort, hostKey }: EnterablePlace): Place {
+  const { id, generation, name, owner, admin, gatewayKey } = record;
+  return {
+    id,
+    generation,
+    name: name ?? null,
+    owner,
+    admin,
+    address,
+    sshPort,
+    hostKey: hostKey ?? null,
+    hasGatewayKey: gatewayKey,
+    isRecorded: false,
+  };
+}
