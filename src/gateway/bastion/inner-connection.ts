@@ -1,0 +1,159 @@
+/**
+ * From the gateway to a server's own sshd. The server's host key must be the one that control keeps for it; the first user is entered with the gateway's
+ * key, which control holds and signs with for people who may enter; any other user by that user's own password, asked of the person.
+ */
+import { connect } from 'node:net';
+import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type Client, type ServerHostKeyAlgorithm } from 'ssh2';
+import { messageOf } from '../../base/fault.ts';
+import { fault } from '../../core/errors.ts';
+import type { Place } from '../../contract/internal.ts';
+import { GatewayAgent, type GatewayAgentOptions } from './gateway-agent.ts';
+import { hasAesHardware, sshAlgorithms } from './algorithms.ts';
+
+export interface InnerOptions extends GatewayAgentOptions {
+  readonly user: string;
+  /** One question without echo; rejects or gives undefined when there is nobody to ask. Undefined: nobody is there. */
+  readonly askPassword: ((question: string) => Promise<string | undefined>) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** A server that is busy with a whole class may take a while to greet. */
+const greetMs = 30_000;
+/** A person at a password prompt takes longer. */
+const loginMs = 180_000;
+const keepAliveMs = 30_000;
+const mostPasswords = 3;
+const hasAes = hasAesHardware();
+
+/** Throws `not-allowed` for a strange host key or refused passwords, `wrong-state` where nobody answers: sentences for the person. */
+export async function openInner(options: InnerOptions): Promise<Client> {
+  const { place, user, signal } = options;
+  if (place.hostKey === null)
+    throw fault(
+      'wrong-state',
+      `server ${place.id} has no host key on record, so nobody can tell whether it is the right one; "doctor" tells more`,
+    );
+  const client = new ssh2.Client();
+  const { promise, resolve, reject } = Promise.withResolvers<Client>();
+  const state = { isStrange: false, asked: 0 };
+  const socket = connect({ host: place.address, port: place.sshPort, noDelay: true });
+  socket.once('error', (error) => reject(error));
+  const onAbort = () => reject(fault('cancelled', 'the person went away'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  let patience = setTimeout(() => reject(new Error('it says nothing')), greetMs);
+  client.once('handshake', () => {
+    clearTimeout(patience);
+    patience = setTimeout(() => reject(new Error('nobody logged in')), loginMs);
+  });
+  client.once('ready', () => resolve(client));
+  client.on('error', (error) => reject(error));
+  client.once('close', () => reject(new Error('the connection was closed')));
+  const agent = new GatewayAgent(options);
+  try {
+    client.connect({
+      sock: socket,
+      username: user,
+      // It would count the time in which a person types, too.
+      readyTimeout: 0,
+      keepaliveInterval: keepAliveMs,
+      algorithms: { ...sshAlgorithms(hasAes), serverHostKey: [kindOfKey(place.hostKey)] },
+      hostVerifier: (key: Buffer) => {
+        state.isStrange = !isKeyOf(place, key);
+        return !state.isStrange;
+      },
+      agent,
+      authHandler: loginOf(options, agent, state),
+    });
+    return await promise;
+  } catch (error) {
+    client.end();
+    socket.destroy();
+    throw meaning(error, options, state);
+  } finally {
+    clearTimeout(patience);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** No other kind of key is asked for, so none can be mistaken for it. */
+function kindOfKey(line: string): ServerHostKeyAlgorithm {
+  return (line.split(' ', 1)[0] ?? '') as ServerHostKeyAlgorithm;
+}
+
+function isKeyOf({ hostKey }: Place, shown: Buffer): boolean {
+  return hostKey?.split(' ')[1] === shown.toString('base64');
+}
+
+/** The gateway's key first, then passwords; the server's own list of what can go on is kept to. */
+function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent, state: { asked: number }) {
+  let step: 'none' | 'key' | 'password' = 'none';
+  const next = async (left: readonly string[] | null): Promise<AnyAuthMethod | false> => {
+    if (step === 'none') {
+      step = 'key';
+      return { type: 'none', username: user };
+    }
+    if (step === 'key') {
+      step = 'password';
+      if (user === place.admin && place.hasGatewayKey && left?.includes('publickey') === true)
+        return { type: 'agent', username: user, agent };
+    }
+    const type = ['keyboard-interactive', 'password'].find((one) => left?.includes(one) === true);
+    if (askPassword === undefined || type === undefined || state.asked >= mostPasswords) return false;
+    state.asked += 1;
+    if (type === 'password') {
+      const password = await askPassword(`${user}@server-${place.id}'s password: `);
+      return password === undefined ? false : { type: 'password', username: user, password };
+    }
+    return {
+      type: 'keyboard-interactive',
+      username: user,
+      prompt(_name, instructions, _language, prompts, finish) {
+        void answers(prompts, instructions, askPassword, `${user}@server-${place.id}: `).then(finish, () => finish([]));
+      },
+    };
+  };
+  const handler: AuthHandlerMiddleware = (left, _partial, callback) => {
+    const go = callback as unknown as (method: AnyAuthMethod | false) => void;
+    next(left).then(go, () => go(false));
+  };
+  return handler;
+}
+
+async function answers(
+  prompts: readonly { readonly prompt: string }[],
+  instructions: string,
+  ask: NonNullable<InnerOptions['askPassword']>,
+  whose: string,
+): Promise<string[]> {
+  const given: string[] = [];
+  for (const [index, { prompt }] of prompts.entries())
+    given.push((await ask(`${index === 0 && instructions !== '' ? `${instructions}\r\n` : ''}${whose}${prompt}`)) ?? '');
+  return given;
+}
+
+function meaning(
+  error: unknown,
+  { place, user, askPassword }: InnerOptions,
+  { isStrange, asked }: { readonly isStrange: boolean; readonly asked: number },
+): Error {
+  if (isStrange)
+    return fault(
+      'not-allowed',
+      `what answers at the address of server ${place.id} does not have its host key, so it was not entered: somebody may be posing as it, or its key was changed inside`,
+    );
+  const found = messageOf(error);
+  if (error instanceof Error && 'level' in error && error.level === 'client-authentication') {
+    if (asked > 0) return fault('wrong-password', `server ${place.id} did not let ${user} in with that password`);
+    const why =
+      user === place.admin ? `the gateway's key is not (any more) among ${user}'s authorized keys` : `${user} is not its first user`;
+    return askPassword === undefined
+      ? fault(
+          'not-allowed',
+          `server ${place.id} wants a password for ${user} (${why}), and there is no terminal to ask at: use "ssh -t", or ${user}@${place.id}@... as user name`,
+        )
+      : fault('not-allowed', `server ${place.id} does not let ${user} in (${why})`);
+  }
+  return fault('wrong-state', `server ${place.id} does not answer to SSH (${found}): is it still starting, or sshd stopped inside?`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * What lives at this worker: each session and forward with its bytes, so that it can be listed and ended from elsewhere (`telling.ts` tells control), and one
+ * line for the audit when it is over.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { LiveSession, Report } from '../../contract/internal.ts';
+import type { Counter } from './relay.ts';
+
+export interface Entry {
+  readonly credential: string;
+  /** `connection`, `lobby`, `shell`, `exec`, `sftp`, `forward`, `remote-forward`. */
+  readonly kind: string;
+  readonly server: { readonly id: number; readonly generation: string } | undefined;
+  /** A few words for lists and the audit. Never secrets. */
+  readonly detail: string;
+}
+
+export interface LedgerLine extends Counter {
+  readonly id: string;
+  /** Once: one line in the audit. `outcome`: how it ended, in a word or two. */
+  end(outcome: string): void;
+}
+
+export interface Ledger {
+  /** `onCut` is called with a sentence when control says that it must end. */
+  begin(entry: Entry, onCut: (reason: string) => void): LedgerLine;
+  readonly count: number;
+  live(): LiveSession[];
+  cut(id: string, reason: string): void;
+  /** Called back whenever something begins or ends. */
+  onChange(callback: () => void): void;
+  /** Lines for the audit that control does not have yet, the oldest first; `take` takes the first ones off. */
+  readonly waiting: readonly Report[];
+  take(count: number): void;
+}
+
+/** Lines that wait while control is away; beyond it the oldest are lost, for memory must end somewhere. */
+const mostWaiting = 20_000;
+
+interface Live extends Entry {
+  readonly id: string;
+  readonly sinceMs: number;
+  readonly onCut: (reason: string) => void;
+  bytesIn: number;
+  bytesOut: number;
+}
+
+export function makeLedger(clock: Clock): Ledger {
+  const live = new Map<string, Live>();
+  let waiting: Report[] = [];
+  let changed = () => {};
+
+  function note(line: Report): void {
+    waiting.push(line);
+    if (waiting.length > mostWaiting) waiting.shift();
+  }
+
+  return {
+    get count() {
+      return live.size;
+    },
+    get waiting() {
+      return waiting;
+    },
+    take: (count) => void (waiting = waiting.slice(count)),
+    live: () => Array.from(live.values(), told),
+    cut: (id, reason) => live.get(id)?.onCut(reason),
+    onChange: (callback) => void (changed = callback),
+    begin(entry, onCut) {
+      const line: Live = { ...entry, id: randomBytes(4).toString('hex'), sinceMs: clock.now(), onCut, bytesIn: 0, bytesOut: 0 };
+      live.set(line.id, line);
+      changed();
+      return {
+        id: line.id,
+        in: (bytes) => void (line.bytesIn += bytes),
+        out: (bytes) => void (line.bytesOut += bytes),
+        end(outcome) {
+          if (!live.delete(line.id)) return;
+          note(ended(line, outcome, clock.now()));
+          changed();
+        },
+      };
+    },
+  };
+}
+
+function told({ id, credential, kind, server, detail, sinceMs, bytesIn, bytesOut }: Live): LiveSession {
+  return { id, credential, kind, generation: server?.generation ?? null, detail: detail.slice(0, 200), sinceMs, bytesIn, bytesOut };
+}
+
+function ended({ credential, kind, server, detail, sinceMs, bytesIn, bytesOut }: Live, outcome: string, nowMs: number): Report {
+  const seconds = ((nowMs - sinceMs) / 1000).toFixed(1);
+  const sentence = `${detail}; ${outcome}; ${seconds} s, ${bytesIn} bytes in, ${bytesOut} out`;
+  return { credential, deed: `ssh-${kind}`, server: server ?? null, detail: sentence.slice(0, 500) };
+}

@@ -1,0 +1,93 @@
+/**
+ * What ssh2 can do and does not offer, in one place: a sentence before the sign-in and with a refused channel, and a channel to the agent of a client. It
+ * reaches into the library, whose version is pinned exactly, and a test for each tells when it is no longer so.
+ */
+import type { Socket } from 'node:net';
+import type { Channel, Connection, ServerChannel } from 'ssh2';
+import protocolParts from 'ssh2/lib/protocol/utils.js';
+
+/** RFC 4252, section 5.4. */
+const userauthBanner = 53;
+/** RFC 4254, section 5.1. */
+export const refusal = { prohibited: 1, connectFailed: 2, shortage: 4 } as const;
+type Refusal = (typeof refusal)[keyof typeof refusal];
+/** What ssh2 itself gives its channels. */
+const channelWindow = 2 * 1024 * 1024;
+const packetSize = 32 * 1024;
+
+interface PacketWriter {
+  readonly allocStart: number;
+  alloc(size: number): Buffer;
+  finalize(packet: Buffer): Buffer;
+}
+
+interface Protocol {
+  readonly _packetRW: { readonly write: PacketWriter };
+  channelOpenFail: (recipient: number, reason: number, description: string) => void;
+  openssh_authAgent(localChannel: number, window: number, packetSize: number): void;
+}
+
+interface Inside {
+  readonly _protocol: Protocol;
+  readonly _sock: Socket;
+  readonly _chanMgr: { add(callback: OpenCallback): number };
+}
+
+type OpenCallback = ((error: Error | undefined, channel?: ServerChannel) => void) & { type?: string };
+
+function inside(connection: Connection): Inside {
+  return connection as unknown as Inside;
+}
+
+/** The TCP connection that an SSH connection runs over. */
+export function socketOf(connection: Connection): Socket {
+  return inside(connection)._sock;
+}
+
+/** Text that the client shows to the person during the sign-in. */
+export function sendBanner(connection: Connection, text: string): void {
+  const protocol = inside(connection)._protocol;
+  const { write } = protocol._packetRW;
+  const message = Buffer.from(`${text}\r\n`);
+  const packet = write.alloc(1 + 4 + message.length + 4);
+  let at = write.allocStart;
+  at = packet.writeUInt8(userauthBanner, at);
+  at = packet.writeUInt32BE(message.length, at);
+  at += message.copy(packet, at);
+  packet.writeUInt32BE(0, at);
+  protocolParts.sendPacket(protocol, write.finalize(packet));
+}
+
+/** Calls `reject`, and what the library then says of it carries a sentence: OpenSSH shows "open failed: administratively prohibited: SENTENCE". */
+export function refuseChannel(connection: Connection, reject: () => void, reason: Refusal, sentence: string): void {
+  const protocol = inside(connection)._protocol;
+  // An own property hides the library's method for as long as it is there.
+  protocol.channelOpenFail = (recipient) => {
+    Reflect.deleteProperty(protocol, 'channelOpenFail');
+    protocol.channelOpenFail(recipient, reason, sentence);
+  };
+  try {
+    reject();
+  } finally {
+    Reflect.deleteProperty(protocol, 'channelOpenFail');
+  }
+}
+
+/** A channel to the agent on the person's machine, which they forwarded with `-A`. */
+export async function openAgentChannel(connection: Connection): Promise<ServerChannel> {
+  const { promise, resolve, reject } = Promise.withResolvers<ServerChannel>();
+  const callback: OpenCallback = (error, channel) => {
+    if (channel === undefined) reject(error ?? new Error('the agent did not answer'));
+    else resolve(channel);
+  };
+  callback.type = 'auth-agent@openssh.com';
+  const number = inside(connection)._chanMgr.add(callback);
+  if (number === -1) throw new Error('no channel is free for the agent');
+  inside(connection)._protocol.openssh_authAgent(number, channelWindow, packetSize);
+  return await promise;
+}
+
+/** The standard streams of a channel are half-closed by EOF alone: the library's own `end` on a server's channel closes the other half, too. */
+export function sendEof(channel: Channel): void {
+  (channel as unknown as { eof(): void }).eof();
+}

@@ -1,0 +1,202 @@
+/** What one signed-in connection may do: sessions and forwards, each decided by control when it begins, and ended when control says so. */
+import type { Connection, ServerChannel } from 'ssh2';
+import type { Log } from '../../base/log.ts';
+import { messageOf } from '../../base/fault.ts';
+import { fault, toFault } from '../../core/errors.ts';
+import { type EnterRequest, referenceText, type ServerReference } from '../../core/login.ts';
+import { parsePersonName } from '../../core/names.ts';
+import type { Place } from '../../contract/internal.ts';
+import type { ControlLink } from '../control-link.ts';
+import { runLobby, runLobbyCommand } from '../lobby/lobby.ts';
+import type { Seat } from '../lobby/seat.ts';
+import type { Guest } from './authentication.ts';
+import { askOnChannel } from './channel-question.ts';
+import { serveForwards } from './forwards.ts';
+import { type InnerPool, makeInnerPool } from './inner-pool.ts';
+import type { Ledger, LedgerLine } from './ledger.ts';
+import { serveRemoteForwards } from './remote-forwards.ts';
+import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
+import { gatherRequest, type SessionRequest, type Wanted } from './session-request.ts';
+
+export interface VisitOptions {
+  readonly link: ControlLink;
+  readonly ledger: Ledger;
+  readonly log: Log;
+  /** The servers' network and the host's own address in it: checked again here before anything is connected. */
+  readonly network: string;
+  readonly hostAddress: string;
+  readonly publicHost: string;
+  readonly port: number;
+  readonly version: string;
+}
+
+export interface Visit {
+  readonly connection: Connection;
+  readonly guest: Guest;
+  readonly pool: InnerPool;
+  /** Fires when the person has gone or is sent away. */
+  readonly signal: AbortSignal;
+  readonly options: VisitOptions;
+  /** Begins a line of the ledger; when control ends it, `cut` is called with the reason. */
+  begin(kind: string, place: Place | undefined, detail: string, cut: (reason: string) => void): LedgerLine;
+  /** Throws what control says. */
+  placeOf(server: ServerReference): Promise<Place>;
+}
+
+/** Long enough for a sentence to arrive. */
+const farewellMs = 500;
+
+export function makeVisit(connection: Connection, guest: Guest, options: VisitOptions): Visit {
+  const { link, ledger } = options;
+  const { credential } = guest;
+  const gone = new AbortController();
+  const pool = makeInnerPool({ connection, link, credential, signal: gone.signal });
+  connection.once('close', () => {
+    gone.abort();
+    pool.closeAll();
+  });
+  return {
+    connection,
+    guest,
+    pool,
+    signal: gone.signal,
+    options,
+    begin: (kind, place, detail, cut) =>
+      ledger.begin(
+        { credential, kind, server: place === undefined ? undefined : { id: place.id, generation: place.generation }, detail },
+        cut,
+      ),
+    placeOf: async (server) => await link.call('place', { body: { credential, server: referenceText(server) } }),
+  };
+}
+
+/** `entered`: the server that was entered during the sign-in already. */
+export function serveVisit(visit: Visit, entered: Place | undefined): void {
+  const { connection, guest } = visit;
+  const { place } = guest.login;
+  const where = place.kind === 'lobby' ? 'the lobby' : `server ${referenceText(place.server)}`;
+  // Its sessions are told why, each in its own line; then it goes.
+  const line = visit.begin('connection', entered, where, () => setTimeout(() => connection.end(), farewellMs));
+  connection.once('close', () => line.end('closed'));
+  connection.on('session', (accept) => {
+    const session = accept();
+    const request = gatherRequest(session, guest);
+    const hangUp = new AbortController();
+    session.once('close', () => hangUp.abort());
+    const signal = AbortSignal.any([visit.signal, hangUp.signal]);
+    const begin = (wanted: Wanted) => (acceptIt: () => ServerChannel | undefined) => {
+      // At once: after the client's EOF there is no channel to be had any more.
+      const channel = acceptIt();
+      if (channel !== undefined) void serveSession(visit, { channel, request, wanted, signal });
+    };
+    session.on('shell', begin({ kind: 'shell' }));
+    session.on('exec', (acceptIt, _reject, { command }) => begin({ kind: 'exec', command })(acceptIt));
+    session.on('subsystem', (acceptIt, _reject, { name }) => begin({ kind: 'subsystem', name })(acceptIt));
+  });
+  serveForwards(visit);
+  serveRemoteForwards(visit);
+}
+
+interface Sitting {
+  readonly channel: ServerChannel;
+  readonly request: SessionRequest;
+  readonly wanted: Wanted;
+  /** Fires when the person hangs up. */
+  readonly signal: AbortSignal;
+}
+
+async function serveSession(visit: Visit, sitting: Sitting): Promise<void> {
+  const { channel, request } = sitting;
+  // A peer that goes away in the midst is no fault of ours.
+  channel.on('error', () => {});
+  const { place } = visit.guest.login;
+  let outcome: Outcome;
+  try {
+    outcome =
+      place.kind === 'server'
+        ? await enterServer(visit, { ...sitting, server: place.server, inside: place.inside })
+        : plain(await runInLobby(visit, sitting));
+  } catch (error) {
+    const { code, message } = toFault(error);
+    if (code === 'internal') visit.options.log.warn({ error: messageOf(error) }, 'a session failed by a fault of ours');
+    channel.stderr.write(`${message}${request.terminal === undefined ? '\n' : '\r\n'}`);
+    outcome = plain(brokenCode);
+  }
+  if (outcome.signal === undefined) channel.exit(outcome.code);
+  else channel.exit(outcome.signal, outcome.hasDumpedCore, outcome.text);
+  channel.end();
+}
+
+function plain(code: number): Outcome {
+  return { code, signal: undefined, hasDumpedCore: false, text: '' };
+}
+
+interface Entrance extends Sitting {
+  readonly server: ServerReference;
+  readonly inside: string | undefined;
+}
+
+async function enterServer(visit: Visit, { channel, request, wanted, signal, server, inside }: Entrance): Promise<Outcome> {
+  const place = await visit.placeOf(server);
+  const user = inside ?? place.admin;
+  const ask = request.terminal === undefined ? undefined : async (question: string) => await askOnChannel(channel, question, signal);
+  using lease = await visit.pool.lease(place, user, ask);
+  const cut = new AbortController();
+  const kind = wanted.kind === 'subsystem' ? wanted.name.slice(0, 20) : wanted.kind;
+  const line = visit.begin(kind, place, `${user} on server ${place.id}`, (reason) => {
+    channel.stderr.write(`\r\n${reason}\r\n`);
+    cut.abort();
+  });
+  try {
+    const outcome = await runOnServer({
+      inner: lease.client,
+      channel,
+      request,
+      wanted,
+      line,
+      signal: AbortSignal.any([signal, cut.signal]),
+    });
+    line.end(outcome.signal === undefined ? `exit ${outcome.code}` : `signal ${outcome.signal}`);
+    return outcome;
+  } catch (error) {
+    line.end('failed');
+    throw error;
+  }
+}
+
+async function runInLobby(visit: Visit, sitting: Sitting): Promise<number> {
+  const { channel, request, wanted } = sitting;
+  if (wanted.kind === 'subsystem')
+    throw fault(
+      'bad-request',
+      `${wanted.name} needs a server: put its ID or name before the address, as in "sftp 123@${visit.options.publicHost}"`,
+    );
+  const { guest, options } = visit;
+  const cut = new AbortController();
+  const line = visit.begin('lobby', undefined, wanted.kind === 'shell' ? 'the lobby' : 'a command', (reason) => {
+    channel.stderr.write(`\r\n${reason}\r\n`);
+    cut.abort();
+  });
+  channel.on('data', (data: Buffer) => line.in(data.length));
+  channel.pause();
+  const signal = AbortSignal.any([sitting.signal, cut.signal]);
+  const seat: Seat = {
+    person: parsePersonName(guest.person),
+    client: options.link.clientFor(guest.credential),
+    channel,
+    errors: channel.stderr,
+    pty: request.terminal,
+    host: options.publicHost,
+    port: options.port,
+    version: options.version,
+    signal,
+    onInterrupt: (callback) => request.onSignal((name) => (name === 'INT' ? callback() : undefined)),
+    enter: async ({ server, inside, command }: EnterRequest) => {
+      const inner: Wanted = command === undefined ? { kind: 'shell' } : { kind: 'exec', command };
+      return (await enterServer(visit, { ...sitting, signal, wanted: inner, server, inside })).code;
+    },
+  };
+  const code = wanted.kind === 'shell' ? await runLobby(seat) : await runLobbyCommand(wanted.command, seat);
+  line.end(`exit ${code}`);
+  return code;
+}
