@@ -9,7 +9,8 @@ suite('readConfig', () => {
   test('readConfig gives every field a default', () => {
     const config = readConfig({});
     assert.equal(config.api.port, 9440);
-    assert.deepEqual(config.bastion, { isEnabled: true, port: undefined });
+    assert.deepEqual(config.bastion, { isEnabled: true, port: undefined, userAuthorities: [], destinations: [] });
+    assert.deepEqual(config.gateway, { user: 'myserver-gateway', workers: 0, host: '::', drainMs: 86_400_000 });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
     assert.deepEqual(config.quota, { servers: 10, cpus: 16, memoryBytes: 16 * 2 ** 30, diskBytes: 100 * 2 ** 30 });
     assert.deepEqual(config.tokens, { lifetimeMs: 12 * 3_600_000, longestMs: 90 * 86_400_000 });
@@ -49,5 +50,15 @@ suite('loadConfig', () => {
     } finally {
       await rm(dir, { recursive: true });
     }
+  });
+
+  test('readConfig takes a list of destinations beyond the servers, and none that leads to the host, a metadata service or past a decision', () => {
+    const destination = { address: '10.1.2.3', port: 443, group: 'staff-room', names: ['Intranet.Example'] };
+    assert.deepEqual(readConfig({ bastion: { destinations: [destination] } }).bastion.destinations, [
+      { ...destination, names: ['intranet.example'] },
+    ]);
+    for (const address of ['127.0.0.1', '0.0.0.0', '169.254.169.254', '192.168.11.123', '224.0.0.1', '0x7f.1', 'localhost', '::1'])
+      assert.throws(() => readConfig({ bastion: { destinations: [{ address, port: 80 }] } }), { code: 'bad-configuration' }, address);
+    assert.throws(() => readConfig({ bastion: { userAuthorities: ['no key'] } }), { code: 'bad-key' });
   });
 });

@@ -16,6 +16,7 @@ import { metadataNetwork } from '../core/ruleset.ts';
 import { defaultLimits, type Limits } from '../core/server.ts';
 import { parseSize } from '../core/sizes.ts';
 import type { Quota } from '../store/people.ts';
+import { bastionFields, type GatewayConfig, gatewayFields, readGatewayConfig } from './gateway-config.ts';
 
 export const defaultConfigPath = '/etc/myserver/config.json';
 export const defaultStateDir = '/var/lib/myserver';
@@ -40,7 +41,6 @@ const ConfigSchema = Type.Partial(
     cacheDir: text,
     api: part({ host: text, port, allowedHosts: Type.Array(text) }),
     /** The gateway's SSH server. */
-    bastion: part({ enabled: Type.Boolean(), port }),
     /** See `core/plan-config.ts`; `{}` is the classic plan. */
     plan: Type.Record(Type.String(), Type.Unknown()),
     engine: part({ socket: text, project: text, pool: text, network: text }),
@@ -58,6 +58,8 @@ const ConfigSchema = Type.Partial(
     overcommit: part({ memory: positive, cpus: positive, disk: positive }),
     server: part({ maxProcesses: Type.Integer({ minimum: 50 }), stopGraceSeconds: positive, classicPasswords: Type.Boolean() }),
     tokens: part({ hours: positive, longestDays: positive }),
+    gateway: part(gatewayFields),
+    bastion: part(bastionFields),
     audit: part({ keepDays: positive }),
   }),
   { additionalProperties: false },
@@ -65,14 +67,13 @@ const ConfigSchema = Type.Partial(
 
 type Written = Static<typeof ConfigSchema>;
 
-export interface Config {
+export interface Config extends GatewayConfig {
   readonly publicHost: string | undefined;
   readonly stateDir: string;
   readonly runDir: string;
   readonly cacheDir: string;
   readonly api: { readonly host: string; readonly port: number; readonly allowedHosts: readonly string[] };
   /** Port undefined: chosen at start, 22 where it is free, else 3022. */
-  readonly bastion: { readonly isEnabled: boolean; readonly port: number | undefined };
   readonly plan: Plan;
   readonly engine: { readonly socket: string; readonly project: string; readonly pool: string; readonly network: string };
   readonly firewall: {
@@ -117,7 +118,18 @@ export function readConfig(value: unknown): Config {
       `${first.instancePath === '' ? 'the whole' : first.instancePath.slice(1).replaceAll('/', '.')} ${first.message}`,
     );
   const written = value as Written;
-  const { api = {}, engine = {}, firewall = {}, server = {}, overcommit = {}, tokens = {}, audit = {} } = written;
+  const {
+    api = {},
+    engine = {},
+    firewall = {},
+    server = {},
+    overcommit = {},
+    tokens = {},
+    gateway = {},
+    bastion = {},
+    audit = {},
+  } = written;
+  const plan = parsePlan(written.plan ?? {});
   const stateDir = written.stateDir ?? defaultStateDir;
   return {
     publicHost: written.publicHost,
@@ -125,8 +137,7 @@ export function readConfig(value: unknown): Config {
     runDir: written.runDir ?? '/run/myserver',
     cacheDir: written.cacheDir ?? '/var/cache/myserver',
     api: { host: api.host ?? '127.0.0.1', port: api.port ?? 9440, allowedHosts: api.allowedHosts ?? [] },
-    bastion: { isEnabled: written.bastion?.enabled ?? true, port: written.bastion?.port },
-    plan: parsePlan(written.plan ?? {}),
+    plan,
     engine: {
       socket: engine.socket ?? '/var/lib/incus/unix.socket',
       project: engine.project ?? 'myserver',
@@ -153,6 +164,7 @@ export function readConfig(value: unknown): Config {
       longestMs: tokens.longestDays === undefined ? defaultPeopleConfig.longestTokenLifetimeMs : tokens.longestDays * 86_400_000,
     },
     audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000 },
+    ...readGatewayConfig(gateway, bastion, plan),
   };
 }
 

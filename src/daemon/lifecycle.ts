@@ -6,8 +6,13 @@ import type { Service } from '../base/service.ts';
 /** Beyond this an orderly end has failed, and a crash is what everything is made to bear. */
 const longestEndMs = 10_000;
 
+export interface LifecycleOptions {
+  /** Asked when the end begins. */
+  readonly longestEndMs?: () => number;
+}
+
 /** Resolves when a signal has come and all services have ended. Throws when one does not start; those started before are stopped. */
-export async function runServices(services: readonly Service[], log: Log): Promise<void> {
+export async function runServices(services: readonly Service[], log: Log, options: LifecycleOptions = {}): Promise<void> {
   const started: Service[] = [];
   const signalled = nextSignal();
   try {
@@ -20,7 +25,7 @@ export async function runServices(services: readonly Service[], log: Log): Promi
     setTimeout(() => {
       log.error({}, 'the end took too long; ending at once');
       process.exit(1);
-    }, longestEndMs).unref();
+    }, options.longestEndMs?.() ?? longestEndMs).unref();
   } finally {
     for (const service of started.toReversed()) {
       await service

@@ -9,6 +9,7 @@ import type { Service } from '../base/service.ts';
 import { heldIds } from '../core/plan-check.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
 import type { Ruleset } from '../core/ruleset.ts';
+import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makePeopleControl } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
@@ -26,7 +27,9 @@ import { makeNftFirewall } from '../network/nft/nft-firewall.ts';
 import { makeApi } from '../rest/api.ts';
 import { openStore } from '../store/open.ts';
 import type { ServerRecord } from '../store/servers.ts';
+import { groupOfUser } from './account.ts';
 import { rulesFile, type Config } from './config.ts';
+import { gatewaySocketPath } from './gateway-socket.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
 import { guessPublicHost } from './public-host.ts';
@@ -57,7 +60,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     engine,
     firewall,
     plan,
-    rulesetOf: (servers) => rulesetFor(config, servers),
+    rulesetOf: (servers) => rulesetFor(config, servers, gateway.bastion()?.port),
     builder: createImageBuilder({
       outDir: join(config.cacheDir, 'images'),
       workDir: join(config.cacheDir, 'build'),
@@ -72,31 +75,56 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     facts: {
       version: await readVersion(),
       publicHost: config.publicHost ?? guessPublicHost(config.engine.network),
-      bastion: () => undefined,
+      bastion: () => gateway.bastion(),
     },
     clock: systemClock,
     log,
   });
+  const changed = () => gateway.live.changes.bump();
   const people = makePeopleControl({
     store,
     clock: systemClock,
     log,
     pushKeys: async (caller, id, lines) => await control.servers.pushKeys(caller, id, lines),
+    onPersonChanged: changed,
     config: { defaultQuota: config.quota, tokenLifetimeMs: config.tokens.lifetimeMs, longestTokenLifetimeMs: config.tokens.longestMs },
   });
+  const gateway = await makeGatewayControl({
+    store,
+    access: control.access,
+    world: control.world,
+    people,
+    facts: () => control.facts,
+    settings: { authorities: config.bastion.userAuthorities, destinations: config.bastion.destinations },
+    clock: systemClock,
+    onListening: () => void control.rules.settle().catch(() => {}),
+  });
+  control.events.subscribe(changed);
   const api = await makeApi({
     control,
     people,
+    gateway,
     hostKeys: store.hostKeys,
     log,
     config: {
       rootSocket: join(config.runDir, 'root.sock'),
+      gatewaySocket: await gatewaySocket(config),
       local: { host: config.api.host, port: config.api.port },
       names: config.api.allowedHosts,
     },
   });
   const resources = undo.move();
   return { inOrder: [kernelSettings(config, log), control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+}
+
+/** Undefined, and told, where the account that may open it is missing: then nothing but the bastion is missing. */
+async function gatewaySocket({
+  runDir,
+  gateway,
+  bastion,
+}: Config): Promise<{ readonly path: string; readonly groupId: number } | undefined> {
+  const groupId = bastion.isEnabled ? await groupOfUser(gateway.user) : undefined;
+  return groupId === undefined ? undefined : { path: gatewaySocketPath(runDir), groupId };
 }
 
 /** A bridge that was made anew, or another program, may have undone what `up` set; a kernel that refuses is told of, and is no reason not to run. */
@@ -114,7 +142,8 @@ function kernelSettings(config: Config, log: Log): Service {
   };
 }
 
-function rulesetFor({ plan, firewall, engine }: Config, servers: readonly ServerRecord[]): Ruleset {
+/** What servers may reach on the host: what the configuration lists, and the bastion, where it is. */
+function rulesetFor({ plan, firewall, engine }: Config, servers: readonly ServerRecord[], bastionPort: number | undefined): Ruleset {
   return {
     table: firewall.table,
     bridge: engine.network,
@@ -122,7 +151,7 @@ function rulesetFor({ plan, firewall, engine }: Config, servers: readonly Server
       plan,
       servers.map(({ id, generation, wanted }) => ({ id, cable: cableNameOf(id, generation), isStopped: wanted === 'stopped' })),
     ),
-    hostServices: firewall.hostServices,
+    hostServices: [...firewall.hostServices, ...(bastionPort === undefined ? [] : [{ protocol: 'tcp' as const, port: bastionPort }])],
     blockedDestinations: firewall.blocked,
     keepSource: firewall.keepSource,
     otherForwarding: firewall.otherForwarding,

@@ -1,0 +1,97 @@
+/** The part of the configuration that is about the gateway and its bastion. */
+import { type Static, Type } from 'typebox';
+import type { ListedDestination } from '../control/gateway/listed-destinations.ts';
+import { fault } from '../core/errors.ts';
+import { shorten } from '../core/ids.ts';
+import { ipv4Network, ipv4Number } from '../core/ipv4.ts';
+import { parseGroupName } from '../core/names.ts';
+import type { Plan } from '../core/plan.ts';
+import { metadataNetwork } from '../core/ruleset.ts';
+import { parsePublicKeys, publicKeyLine } from '../core/ssh-key.ts';
+
+const text = Type.String({ minLength: 1, maxLength: 4096 });
+const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+const DestinationSchema = Type.Object(
+  { address: text, port, group: Type.Optional(text), names: Type.Optional(Type.Array(text)) },
+  { additionalProperties: false },
+);
+
+export const gatewayFields = {
+  /** The account it runs as. */
+  user: text,
+  /** Processes that share the work; 0 is one for each processor. */
+  workers: Type.Integer({ minimum: 0, maximum: 64 }),
+  /** Where it listens: every address unless one is named. */
+  host: text,
+  /** How long sessions may go on after a restart of the gateway that lets them finish. */
+  drainHours: Type.Number({ exclusiveMinimum: 0 }),
+};
+
+export const bastionFields = {
+  enabled: Type.Boolean(),
+  /** 22 if it is free, else 3022, where nothing is said. */
+  port,
+  /** OpenSSH lines of authorities whose user certificates count. */
+  userAuthorities: Type.Array(text),
+  /** What people may reach through it beyond their own servers. */
+  destinations: Type.Array(DestinationSchema),
+};
+
+type Written<T extends Parameters<typeof Type.Object>[0]> = Partial<Static<ReturnType<typeof Type.Object<T>>>>;
+
+export interface GatewayConfig {
+  readonly gateway: { readonly user: string; readonly workers: number; readonly host: string; readonly drainMs: number };
+  readonly bastion: {
+    readonly isEnabled: boolean;
+    readonly port: number | undefined;
+    readonly userAuthorities: readonly string[];
+    readonly destinations: readonly ListedDestination[];
+  };
+}
+
+/** Defaults put in. Throws `bad-configuration`, `bad-key`, `bad-name`. */
+export function readGatewayConfig(
+  gateway: Written<typeof gatewayFields>,
+  bastion: Written<typeof bastionFields>,
+  plan: Plan,
+): GatewayConfig {
+  return {
+    gateway: {
+      user: gateway.user ?? 'myserver-gateway',
+      workers: gateway.workers ?? 0,
+      host: gateway.host ?? '::',
+      drainMs: (gateway.drainHours ?? 24) * 3_600_000,
+    },
+    bastion: {
+      isEnabled: bastion.enabled ?? true,
+      port: bastion.port,
+      userAuthorities: (bastion.userAuthorities ?? []).map(readAuthority),
+      destinations: (bastion.destinations ?? []).map((one) => readDestination(one, plan)),
+    },
+  };
+}
+
+/** Throws `bad-configuration`. */
+function readAuthority(line: string): string {
+  const [key] = parsePublicKeys(line).keys;
+  if (key === undefined) throw fault('bad-configuration', `bastion.userAuthorities has "${shorten(line)}", which is no public key`);
+  return publicKeyLine(key);
+}
+
+/** A list that led to the host itself, to a metadata service or into the servers' network would be a way around every decision. */
+function readDestination({ address, port: number, group, names = [] }: Static<typeof DestinationSchema>, plan: Plan): ListedDestination {
+  const value = ipv4Number(address);
+  const forbidden = ['127.0.0.0/8', '0.0.0.0/8', '224.0.0.0/3', metadataNetwork, plan.network.text].map(ipv4Network);
+  if (value === undefined || forbidden.some((network) => network !== undefined && value >= network.first && value <= network.last))
+    throw fault(
+      'bad-configuration',
+      `bastion.destinations has the address "${shorten(address)}": give an IPv4 address that is neither this host's loopback, nor link-local, nor in the servers' own network`,
+    );
+  return {
+    address,
+    port: number,
+    group: group === undefined ? undefined : parseGroupName(group),
+    names: names.map((name) => name.toLowerCase()),
+  };
+}
