@@ -15,6 +15,8 @@ export interface Leaf {
   readonly examples: readonly string[];
   /** What else is worth knowing: defaults, limits. */
   readonly more?: string;
+  /** Carried out where no word of the command of commands is given. */
+  readonly isDefault?: true;
 }
 
 type Argument = string | undefined | readonly string[];
@@ -23,8 +25,8 @@ type Argument = string | undefined | readonly string[];
 export type Deed<Options> = (args: readonly Argument[], options: Options & CommonOptions) => Promise<void>;
 
 /** A command that does something; add options to it, then `perform`. */
-export function leaf(parent: Command, invocation: Invocation, { usage, aliases, summary, examples, more }: Leaf): Command {
-  const command = parent.command(usage).description(summary);
+export function leaf(parent: Command, invocation: Invocation, { usage, aliases, summary, examples, more, isDefault }: Leaf): Command {
+  const command = parent.command(usage, isDefault === undefined ? {} : { isDefault }).description(summary);
   if (aliases !== undefined) command.aliases(aliases);
   command.helpOption('-h, --help', 'show this help');
   const notes = more === undefined ? '' : `\n${more}\n`;

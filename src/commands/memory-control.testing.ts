@@ -308,6 +308,25 @@ export class MemoryControl {
       this.asker = person;
       return { token: 'token-of-bond', id: 'token-1', expiresAt: '2099-01-01T00:00:00.000Z', passwordMustChange: false };
     },
+    listSessions: () => ({
+      sessions: [
+        {
+          id: '1f0c9a2b',
+          person: 'jbond007',
+          from: '198.51.100.7',
+          kind: 'shell',
+          serverId: 123,
+          detail: 'jbond007 on server 123',
+          since: madeAt,
+          bytesIn: 512,
+          bytesOut: 3 * 2 ** 20,
+        },
+      ],
+    }),
+    endSession: ({ params: { id } }) => {
+      if (id !== '1f0c9a2b') throw fault('not-found', `there is no live session ${id} that you could end; "sessions" lists them`);
+      return undefined;
+    },
     listTokens: () => ({
       tokens: [
         {

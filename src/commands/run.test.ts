@@ -566,4 +566,14 @@ suite('complete', () => {
     assert.deepEqual(await offered(['create', '--key', '']), [':files']);
     assert.deepEqual(await offered(['ssh', '123', '']), []);
   });
+
+  test('sessions alone lists them, and kill ends those that it names', async () => {
+    const listed = await typed(['sessions']);
+    assert.equal(listed.exitCode, 0, listed.error);
+    assert.match(listed.output, /^1f0c9a2b +jbond007 +198\.51\.100\.7 +shell +123 +\S+ +512 +3M +jbond007 on server 123$/mu);
+    assert.equal((await typed(['sessions', 'kill', '1f0c9a2b'])).output, 'session 1f0c9a2b was asked to end\n');
+    const wrong = await typed(['sessions', 'kill', 'nothing']);
+    assert.equal(wrong.exitCode, 4);
+    assert.match(wrong.error, /no live session nothing/u);
+  });
 });

@@ -33,6 +33,7 @@ You
   login URL   logout           sign in once instead of giving the password at each command
   password                     change the password you sign in with
   token list|revoke            where you are signed in
+  sessions list|kill           who is in a server through the gateway now
 
 The installation
   image list|build|import|remove   what servers are made from
