@@ -1,0 +1,183 @@
+/** The life of sessions through the bastion: seen, ended, outliving control and a new gateway, and gone with the server or the right. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { after, before, suite, test } from 'node:test';
+import { lacksImages } from '../src/testing/test-installation.ts';
+import { type Background, type BastionRoom, makeBastionRoom, until, type Visitor } from './bastion-room.ts';
+import { rootOf } from './root-client.ts';
+
+interface SessionRow {
+  readonly id: string;
+  readonly person: string;
+  readonly kind: string;
+  readonly serverId: number | null;
+}
+
+interface AuditRow {
+  readonly deed: string;
+  readonly person: string | null;
+  readonly serverId: number | null;
+  readonly detail: string;
+}
+
+suite('bastion, life of sessions', { skip: lacksImages }, () => {
+  let room: BastionRoom;
+  let jbond: Visitor;
+  let mm: Visitor;
+
+  before(async () => {
+    room = await makeBastionRoom();
+    [jbond, mm] = [await room.person('jbond007'), await room.person('mm')];
+    await jbond.ok('create', '--count', '2');
+  });
+  after(async () => await room?.[Symbol.asyncDispose]());
+
+  /** A session that counts, line by line, until it is ended. */
+  async function counting(visitor: Visitor, user: string): Promise<Background> {
+    const session = visitor.background(user, [], ['i=0; while :; do i=$((i+1)); echo $i; sleep 0.1; done']);
+    await until('the first line', () => session.output().includes('\n'), 10_000).catch((error: unknown) => {
+      throw new Error(session.errors(), { cause: error });
+    });
+    return session;
+  }
+
+  async function goesOn(session: Background): Promise<void> {
+    const before = session.output().length;
+    await until('the session to go on', () => session.output().length > before, 5000);
+  }
+
+  async function hasEnded(session: Background): Promise<void> {
+    await until(`the session to end; it said ${session.errors()}`, () => session.child.exitCode !== null, 10_000);
+  }
+
+  async function sessions(visitor: Visitor): Promise<readonly SessionRow[]> {
+    return await visitor.json<readonly SessionRow[]>('sessions');
+  }
+
+  async function oneOf(visitor: Visitor, kind: string): Promise<SessionRow> {
+    let found: SessionRow | undefined;
+    await until(
+      `a session of kind ${kind} in the list`,
+      async () => {
+        found = (await sessions(visitor)).find((one) => one.kind === kind);
+        return found !== undefined;
+      },
+      20_000,
+    );
+    assert.ok(found !== undefined);
+    return found;
+  }
+
+  test('sessions are listed to their person and the server’s owner, and ended by kill with a sentence', async () => {
+    await using session = await counting(jbond, '0');
+    const row = await oneOf(jbond, 'exec');
+    assert.deepEqual([row.person, row.serverId], ['jbond007', 0]);
+    assert.deepEqual(
+      (await sessions(mm)).filter(({ person }) => person !== 'mm'),
+      [],
+    );
+    await jbond.ok('sessions', 'kill', row.id);
+    await hasEnded(session);
+    assert.match(session.errors(), /ended this session/u);
+  });
+
+  test('every session, forward and sign-in leaves one line in the audit, with bytes and time', async () => {
+    await jbond.sshOk('0', ['head -c 1000 /dev/zero']);
+    await until('the line', async () => {
+      const lines = await jbond.json<readonly AuditRow[]>('audit');
+      return lines.some(
+        ({ deed, serverId, detail }) => deed === 'ssh-exec' && serverId === 0 && /exit 0; [\d.]+ s, 0 bytes in, 1000 out/u.test(detail),
+      );
+    });
+    const lines = await jbond.json<readonly AuditRow[]>('audit');
+    assert.ok(lines.some(({ deed, detail }) => deed === 'sign-in' && detail.startsWith('by key SHA256:')));
+  });
+
+  test('a right that is taken back ends the session at once, and a dropped server its own', async () => {
+    await jbond.ok('share', 'add', '0', 'mm', 'write');
+    await using session = await counting(mm, '0');
+    await jbond.ok('share', 'remove', '0', 'mm');
+    await hasEnded(session);
+    assert.match(session.errors(), /may not enter server 0 any more|dropped/u);
+    await using own = await counting(jbond, '1');
+    await jbond.ok('drop', '1', '--yes');
+    await hasEnded(own);
+  });
+
+  test('a key that is removed, and a person who is disabled, end what was begun with them', async () => {
+    const guest = await room.person('guest');
+    await jbond.ok('share', 'add', '0', 'guest', 'write');
+    await using session = await counting(guest, '0');
+    const keys = await guest.json<readonly { fingerprint: string }[]>('key', 'list');
+    await guest.ok('key', 'remove', keys[0]?.fingerprint ?? '');
+    await hasEnded(session);
+    const other = await room.person('other');
+    await jbond.ok('share', 'add', '0', 'other', 'write');
+    await using second = await counting(other, '0');
+    await room.installation
+      .ok('user', 'set', 'other', '--disable')
+      .catch(async () => await room.installation.ok('user', 'set', 'other', '--disabled'));
+    await hasEnded(second);
+  });
+
+  test('control is killed: sessions and forwards go on, new ones wait for it with a sentence, and all is well when it is back', async () => {
+    await using session = await counting(jbond, '0');
+    await room.installation.endControl('SIGKILL');
+    await goesOn(session);
+    const refused = await jbond.ssh('0', ['true']);
+    assert.equal(refused.exitCode, 255);
+    await room.installation.startControl();
+    await until('the bastion to let in again', async () => (await jbond.ssh('0', ['true'])).exitCode === 0, 20_000);
+    await goesOn(session);
+    const row = await oneOf(jbond, 'exec');
+    await jbond.ok('sessions', 'kill', row.id);
+    await hasEnded(session);
+  });
+
+  test('SIGHUP: new connections go to new workers, and the old ones finish what lives', async () => {
+    await using session = await counting(jbond, '0');
+    const workersBefore = await workers(room);
+    await room.gateway.end('SIGHUP');
+    await until('other workers', async () => (await workers(room)).some((pid) => !workersBefore.includes(pid)));
+    await until('a session by a new worker', async () => (await jbond.ssh('0', ['true'])).exitCode === 0);
+    await goesOn(session);
+    session.child.kill('SIGTERM');
+    await until('the old worker to end', async () => !(await workers(room)).some((pid) => workersBefore.includes(pid)), 20_000);
+  });
+
+  test('a worker that is killed is replaced, and only its own sessions end', async () => {
+    const [pid] = await workers(room);
+    process.kill(Number(pid), 'SIGKILL');
+    await until('a session by another worker', async () => (await jbond.ssh('0', ['true'])).exitCode === 0, 20_000);
+  });
+
+  test('the gateway’s processes are nobody’s: no root, no right but low ports, no way to root.sock, Incus or the store', async () => {
+    const pids = [String(room.gateway.pid()), ...(await workers(room))];
+    for (const pid of pids) {
+      const status = await readFile(`/proc/${pid}/status`, 'utf8');
+      assert.match(status, /^Uid:\s+65534\s+65534\s+65534\s+65534$/mu);
+      assert.match(status, /^CapBnd:\s+0000000000000400$/mu);
+      assert.match(status, /^NoNewPrivs:\s+1$/mu);
+    }
+    const { runDir, stateDir, engine } = room.installation;
+    for (const path of [`${runDir}/root.sock`, `${stateDir}/store.db`, engine.socket]) {
+      const tried = await room.installation.run('host', [
+        'setpriv',
+        '--reuid=nobody',
+        '--regid=nogroup',
+        '--clear-groups',
+        'test',
+        '-r',
+        path,
+      ]);
+      assert.notEqual(tried.exitCode, 0, path);
+    }
+    assert.ok((await rootOf(room.installation).client.call('health')).ok);
+  });
+});
+
+/** Their PIDs. */
+async function workers(room: BastionRoom): Promise<readonly string[]> {
+  const found = await room.installation.run('host', ['pgrep', '-P', String(room.gateway.pid())]);
+  return found.stdout.split('\n').filter(Boolean);
+}
