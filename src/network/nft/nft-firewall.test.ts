@@ -84,6 +84,14 @@ suite('nft firewall: what was done by hand', () => {
     assert.equal((await readdir(world.runDir)).includes('rules.nft'), false);
   });
 
+  test('rules that cannot be written down are set all the same', async () => {
+    const keepAt = join(world.runDir, 'absent', 'rules.nft');
+    const firewall = makeNftFirewall({ table: rules.table, runDir: world.runDir, keepAt, log: silentLog, enter: world.host.enter });
+    await firewall.clear();
+    await firewall.set(rules);
+    assert.equal(await firewall.stands(), true);
+  });
+
   test('tables of others are left alone by set and clear, and do not disturb matches', async () => {
     const firewall = world.make();
     await firewall.set(rules);

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import { fault } from '../../core/errors.ts';
 import { ipv4Number } from '../../core/ipv4.ts';
@@ -84,7 +85,7 @@ export function makeNftFirewall({ table, runDir, keepAt, log, enter = [] }: NftF
         const text = rulesetText(ruleset);
         await endLinkLocalLearning(enter, ruleset.bridge, signal);
         await load(text, signal);
-        if (keepAt !== undefined) await writeWhole(keepAt, text);
+        if (keepAt !== undefined) await writeDown(keepAt, text, log);
         await remember(text, signal);
       }),
 
@@ -117,6 +118,13 @@ export function makeNftFirewall({ table, runDir, keepAt, log, enter = [] }: NftF
         if (keepAt !== undefined) await rm(keepAt, { force: true });
       }),
   };
+}
+
+/** A disk that takes nothing is no reason to be without rules now. */
+async function writeDown(path: string, text: string, log: Log): Promise<void> {
+  await writeWhole(path, text).catch((error: unknown) => {
+    log.warn({ path, error: messageOf(error) }, 'the packet rules are set and could not be written down for the next boot');
+  });
 }
 
 /** All or nothing, and flushed: what is left after a power cut is either the former text or this one. */
