@@ -42,7 +42,8 @@ async function bringUp(t: TestContext, system: System): Promise<void> {
 
   const first = await up(machine, '--pool', '5G');
   assert.match(first.said, /^Server 0 is running\. The ways in:$/mu, first.said);
-  t.diagnostic(`${system.title}: the first up took ${first.seconds.toFixed(1)} s`);
+  const steps = [...first.said.matchAll(/^(.*): done in (.*) s$/gmu)].map(([, step, seconds]) => `${step} ${seconds}`);
+  t.diagnostic(`${system.title}: the first up took ${first.seconds.toFixed(1)} s (${steps.join(', ')})`);
   const again = await changesNothing(machine);
   t.diagnostic(`${system.title}: the second took ${again.toFixed(1)} s`);
   await getIn(machine);
