@@ -48,6 +48,9 @@ async function bringUp(t: TestContext, system: System): Promise<void> {
   t.diagnostic(`${system.title}: the second took ${again.toFixed(1)} s`);
   await getIn(machine);
 
+  await machine.shell('systemctl disable myserver-rules');
+  assert.match((await up(machine)).said, /^control: it would not start at the next boot$/mu);
+
   await controlGoes(machine);
   await rulesComeBack(machine);
   await engineGoes(machine);

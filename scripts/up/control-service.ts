@@ -79,7 +79,14 @@ async function areUnitsWritten(config: Config): Promise<boolean> {
 }
 
 async function areEnabled(): Promise<boolean> {
-  return (await tryProgram(['systemctl', 'is-enabled', '--quiet', ...units])).exitCode === 0;
+  // Its exit code speaks of any of them.
+  const { stdout } = await tryProgram(['systemctl', 'is-enabled', ...units]);
+  return (
+    stdout
+      .trim()
+      .split('\n')
+      .filter((line) => line === 'enabled').length === units.length
+  );
 }
 
 async function lastWords(): Promise<string> {
