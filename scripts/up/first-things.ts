@@ -4,6 +4,7 @@ import type { ServerView } from '../../src/contract/schemas.ts';
 import type { Config } from '../../src/daemon/config.ts';
 import { makeIncusApi } from '../../src/host/incus-api.ts';
 import type { HostStep } from '../../src/host/step.ts';
+import type { BastionPlace } from './gateway-service.ts';
 import { lookAt, rootSocket } from './control-service.ts';
 import { askManager, showManager } from './manager.ts';
 import { say } from './report.ts';
@@ -60,7 +61,7 @@ export async function firstServer(config: Config, owner: string, signal: AbortSi
   return { server, waysIn: made.waysIn[server.id] ?? [], user: password?.user ?? server.admin, password: password?.password };
 }
 
-export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined): void {
+export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined, bastion: BastionPlace | undefined): void {
   const lines = [''];
   if (person.password !== undefined) {
     lines.push(
@@ -77,6 +78,15 @@ export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined):
     if (first.password !== undefined)
       lines.push(`  password  ${first.password}`, '  It is shown this once, and must be changed at the first login.');
     lines.push('');
+  }
+  if (bastion !== undefined) {
+    const port = bastion.port === 22 ? '' : `-p ${bastion.port} `;
+    lines.push(
+      'One SSH address for everything (with your key, or your name and password)',
+      `  ssh ${port}${person.name}@${bastion.host}        the lobby: every command of myserver`,
+      `  ssh ${port}${first?.server.id ?? 'ID'}@${bastion.host}            straight into that server`,
+      '',
+    );
   }
   lines.push('Everything is up. Another server: myserver create. All that can be done: myserver');
   say(lines.join('\n'));

@@ -5,6 +5,7 @@ import { fault } from '../../src/core/errors.ts';
 import { checkPlan } from '../../src/core/plan-check.ts';
 import { parseSize } from '../../src/core/sizes.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
+import { usualBastionPorts } from '../../src/daemon/gateway-config.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { hostSteps } from '../../src/host/bring-up.ts';
 import { readHostFacts } from '../../src/host/facts.ts';
@@ -14,6 +15,7 @@ import { takeSteps, type HostStep } from '../../src/host/step.ts';
 import { readHostPorts } from '../../src/network/host-ports.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
+import { bastionOf, gatewayAccountStep, gatewayStep } from './gateway-service.ts';
 import { places } from './places.ts';
 import { programStep } from './program-step.ts';
 import { makeReport, say } from './report.ts';
@@ -46,13 +48,15 @@ export async function install({ pool, admin, wantsServer, signal }: InstallOptio
         hasNewProgram = true;
       },
     },
+    gatewayAccountStep(config),
     controlStep(config, () => hasNewProgram),
+    gatewayStep(config, () => hasNewProgram),
     imageStep(config),
   ];
   await takeSteps(steps, makeReport(), signal);
   const person = await firstAdministrator(config, adminName, signal);
   const server = wantsServer ? await firstServer(config, person.name, signal) : undefined;
-  tellWaysIn(person, server);
+  tellWaysIn(person, server, await bastionOf(config));
 }
 
 /** `sudo` names the person; root's own shell names nobody. */
@@ -81,12 +85,16 @@ function configStep(): HostStep {
 
 /** Collisions are told before anything is made that collides. */
 function planStep(config: Config): HostStep {
-  const { plan, api, engine } = config;
+  const { plan, api, engine, bastion } = config;
   return {
     name: 'addressing plan',
     async check() {
       const facts = await readHostPorts();
-      const findings = checkPlan(plan, { ...facts, ownListeners: [{ name: 'local API', port: api.port }], ownBridge: engine.network });
+      const findings = checkPlan(plan, {
+        ...facts,
+        ownListeners: [{ name: 'local API', port: api.port }, ...bastionPorts(bastion).map((port) => ({ name: 'bastion', port }))],
+        ownBridge: engine.network,
+      });
       const isInstalled = facts.routes.some(({ device }) => device === engine.network);
       const worst = findings.find(({ severity }) => severity === 'error');
       if (worst !== undefined && !isInstalled) {
@@ -99,6 +107,12 @@ function planStep(config: Config): HostStep {
     },
     apply: async () => {},
   };
+}
+
+/** Where nothing is said, the second where the first is taken. */
+function bastionPorts({ isEnabled, port }: Config['bastion']): readonly number[] {
+  if (!isEnabled) return [];
+  return port === undefined ? usualBastionPorts : [port];
 }
 
 async function tellFacts(config: Config): Promise<void> {

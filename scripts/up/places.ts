@@ -11,5 +11,6 @@ export const places = {
 } as const;
 
 export const controlUnit = 'myserver-control.service';
+export const gatewayUnit = 'myserver-gateway.service';
 /** The packet rules of before, at boot: see the unit. */
 export const rulesUnit = 'myserver-rules.service';

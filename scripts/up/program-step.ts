@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { chmod, copyFile, cp, mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeWhole } from '../../src/host/packages.ts';
+import { runProgram } from '../../src/host/program.ts';
 import type { HostStep } from '../../src/host/step.ts';
 import { places, root } from './places.ts';
 
@@ -39,6 +40,8 @@ async function installProgram(): Promise<void> {
   await copyFile(join(root, 'packaging/supervise'), join(fresh, 'supervise'));
   await chmod(join(fresh, 'supervise'), 0o755);
   await writeFile(join(fresh, 'made-from'), stamp);
+  // The gateway reads it as a user of its own, whatever umask this was made under.
+  await runProgram(['chmod', '-R', 'a+rX', fresh]);
   const former = `${places.library}.old`;
   await rm(former, { recursive: true, force: true });
   await rename(places.library, former).catch(() => {

@@ -18,6 +18,7 @@ import { tryProgram } from '../../src/host/program.ts';
 import { settingsFile } from '../../src/host/settings.ts';
 import { makeNftFirewall } from '../../src/network/nft/nft-firewall.ts';
 import { stopControl } from './control-service.ts';
+import { removeGatewayAccount, stopGateway } from './gateway-service.ts';
 import { askManager, showManager } from './manager.ts';
 import { places } from './places.ts';
 import { say } from './report.ts';
@@ -39,12 +40,14 @@ export async function uninstall({ servers, isAgreed, signal }: UninstallOptions)
     return;
   }
   if (dropped.length > 0) await showManager(['drop', '--yes', dropped.join(',')]);
+  await stopGateway();
   await stopControl();
   const left = await instancesLeft(config);
   await makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log: silentLog }).clear();
   for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
     await rm(path, { recursive: true, force: true });
   }
+  await removeGatewayAccount(config);
   if (left === 0) await removeRest(config);
   tellLeft(config, left);
 }

@@ -9,6 +9,9 @@ import type { Plan } from '../core/plan.ts';
 import { metadataNetwork } from '../core/ruleset.ts';
 import { parsePublicKeys, publicKeyLine } from '../core/ssh-key.ts';
 
+/** Where the bastion is when the configuration does not say: the first that is free. */
+export const usualBastionPorts: readonly number[] = [22, 3022];
+
 const text = Type.String({ minLength: 1, maxLength: 4096 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
 

@@ -16,11 +16,11 @@ import { makeLedger } from '../gateway/bastion/ledger.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { makeControlLink, type ControlLink } from '../gateway/control-link.ts';
 import { type Config, defaultConfigPath, loadConfig } from './config.ts';
+import { usualBastionPorts } from './gateway-config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
 import { runServices } from './lifecycle.ts';
 import { makeLog } from './log.ts';
 
-const usualPorts = [22, 3022] as const;
 const portVariable = 'MYSERVER_BASTION_PORT';
 const retryMs = 1000;
 /** A worker that ends sooner than this after its start is begun again slowly. */
@@ -99,8 +99,10 @@ async function work(config: Config, log: Log): Promise<void> {
     hostKey: hello.hostKey,
     listen: { host: config.gateway.host, port },
     drainMs: () => drainMs,
+    onListening: () => telling.nudge(),
   });
   const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port });
+  ledger.onChange(() => telling.nudge());
   await runServices([telling, bastion], log, { longestEndMs: () => drainMs + 8000 });
   process.exit(0);
 }
@@ -120,7 +122,7 @@ async function untilControlAnswers(link: ControlLink, log: Log) {
 /** The configured one, else 22 where nobody has it, else 3022. */
 async function choosePort({ bastion, gateway }: Config): Promise<number> {
   if (bastion.port !== undefined) return bastion.port;
-  for (const port of usualPorts) {
+  for (const port of usualBastionPorts) {
     const probe = createServer();
     probe.listen({ host: gateway.host, port });
     const isFree = await Promise.race([once(probe, 'listening').then(() => true), once(probe, 'error').then(() => false)]);
@@ -128,6 +130,6 @@ async function choosePort({ bastion, gateway }: Config): Promise<number> {
     if (isFree) return port;
   }
   throw new Error(
-    `neither of the ports ${usualPorts.join(' and ')} is free for the bastion: set "bastion": { "port": ... } in the configuration`,
+    `neither of the ports ${usualBastionPorts.join(' and ')} is free for the bastion: set "bastion": { "port": ... } in the configuration`,
   );
 }

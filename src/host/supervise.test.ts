@@ -82,4 +82,16 @@ suite('supervise', () => {
     await runProgram([supervise, 'stop', 'it'], { env: env() });
     assert.notEqual(await status(), 0);
   });
+
+  test('supervise reload sends SIGHUP to the program, which goes on, and fails where there is none', async () => {
+    await tryProgram([supervise, 'stop', 'it'], { env: env() });
+    assert.notEqual((await tryProgram([supervise, 'reload', 'it'], { env: env() })).exitCode, 0);
+    const log = async () => await readFile(join(dir, 'it.log'), 'utf8').catch(() => '');
+    const script = 'trap "echo anew" HUP; echo ready to hear; while :; do sleep 0.1; done';
+    await runProgram([supervise, 'start', 'it', 'sh', '-c', script], { env: env() });
+    await eventually('it is ready', async () => (await log()).includes('ready to hear'));
+    await runProgram([supervise, 'reload', 'it'], { env: env() });
+    await eventually('it has heard', async () => (await log()).includes('anew'));
+    assert.equal(await status(), 0);
+  });
 });

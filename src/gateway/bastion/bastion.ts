@@ -25,6 +25,7 @@ export interface BastionOptions extends VisitOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** How long live sessions may go on after `stop`; asked then. */
   readonly drainMs: () => number;
+  readonly onListening: () => void;
 }
 
 /** From the first byte to being signed in; a person at a password prompt needs a while (OpenSSH's LoginGraceTime is 120 s). */
@@ -71,6 +72,7 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
     async start() {
       listener.listen({ ...options.listen, ipv6Only: false });
       await Promise.race([once(listener, 'listening'), once(listener, 'error').then(([error]: unknown[]) => Promise.reject(error))]);
+      options.onListening();
       log.info({ port: addressOf(listener)?.port }, 'the bastion is open');
     },
     async stop() {

@@ -26,7 +26,12 @@ const reportEveryMs = 500;
 const mostInOne = 500;
 const retryMs = 1000;
 
-export function makeTelling({ link, ledger, log, port }: TellingOptions): Service {
+export interface Telling extends Service {
+  /** Something that is told has changed. */
+  nudge(): void;
+}
+
+export function makeTelling({ link, ledger, log, port }: TellingOptions): Telling {
   const worker = randomUUID();
   const stopping = new AbortController();
   let loops: readonly Promise<void>[] = [];
@@ -82,8 +87,8 @@ export function makeTelling({ link, ledger, log, port }: TellingOptions): Servic
 
   return {
     name: 'telling',
+    nudge: () => hasChanged.resolve(),
     start() {
-      ledger.onChange(() => hasChanged.resolve());
       loops = [forever('changes', 0, hear), forever('sessions', tellSoonMs, tellAndWait), forever('audit', reportEveryMs, report)];
       return Promise.resolve();
     },
