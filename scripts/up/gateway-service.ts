@@ -49,7 +49,7 @@ export function gatewayStep(config: Config, isOutdated: () => boolean): HostStep
       if (!config.bastion.isEnabled) return isKept ? 'the configuration says that there is none' : undefined;
       if (!isKept) return 'it is not running';
       if (hasSystemd() && (await readFile(unitPath, 'utf8').catch(() => '')) !== (await unitText(config))) return 'its unit';
-      if ((await bastionOf(config)) === undefined) return 'it does not listen';
+      if (!(await listensSoon(config))) return 'it does not listen';
       return isOutdated() ? 'what runs is the former program' : undefined;
     },
     async apply(signal) {
@@ -67,6 +67,16 @@ export function gatewayStep(config: Config, isOutdated: () => boolean): HostStep
       }
     },
   };
+}
+
+/** A control that was just started hears from the gateway within a second. */
+async function listensSoon(config: Config): Promise<boolean> {
+  const deadline = Date.now() + 3000;
+  while ((await bastionOf(config)) === undefined) {
+    if (Date.now() > deadline) return false;
+    await sleep(100);
+  }
+  return true;
 }
 
 /** Where people come in over SSH, as control knows it by now. */

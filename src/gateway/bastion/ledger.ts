@@ -77,7 +77,8 @@ export function makeLedger(clock: Clock): Ledger {
         out: (bytes) => void (line.bytesOut += bytes),
         end(outcome) {
           if (!live.delete(line.id)) return;
-          note(ended(line, outcome, clock.now()));
+          // A connection by itself has its line already: the sign-in.
+          if (line.kind !== 'connection') note(ended(line, outcome, clock.now()));
           changed();
         },
       };
