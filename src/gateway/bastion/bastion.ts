@@ -16,6 +16,7 @@ import { authenticate, type Guest, type SecondStep } from './authentication.ts';
 import { type Doorkeeper, makeDoorkeeper } from './doorkeeper.ts';
 import { openInner } from './inner-connection.ts';
 import { extendSsh2, hasNativeCrypto } from './mlkem.ts';
+import { bearServiceRequests } from './patience.ts';
 import { openAgentChannel, sendBanner, socketOf } from './ssh2-extras.ts';
 import { makeVisit, serveVisit, type VisitOptions } from './visit.ts';
 
@@ -55,6 +56,7 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
       connection.once('close', () => connections.delete(connection));
       // Nothing that a client does wrong concerns anybody else.
       connection.on('error', () => {});
+      bearServiceRequests(connection);
       void receive(connection, plainAddress(ip), keeper, options).catch((error: unknown) => {
         log.warn({ error: messageOf(error) }, 'a connection failed by a fault of ours');
         connection.end();
