@@ -13,6 +13,7 @@ import utils from 'ssh2/lib/protocol/utils.js';
 import manifest from 'ssh2/package.json' with { type: 'json' };
 import { concatBytes, sshString } from '../../core/ssh-wire.ts';
 import { clientSide, serverSide } from './hybrid-exchange.ts';
+import { bearPacketsWhileKeysChange, type Protocol as Exchanging } from './patience.ts';
 
 export const mlkemExchange = 'mlkem768x25519-sha256';
 const standIn = 'diffie-hellman-group17-sha512';
@@ -47,7 +48,7 @@ const heldOffer = Symbol('offer');
 const heldExchange = Symbol('exchange');
 
 /** An ssh2 `Protocol`: one side of one connection. */
-interface Connection {
+interface Connection extends Exchanging {
   readonly _server: boolean;
   readonly _packetRW: {
     readonly write: { readonly allocStart: number; alloc: (bytes: number) => Buffer; finalize: (packet: Buffer) => Buffer };
@@ -89,6 +90,7 @@ export function extendSsh2(): void {
       },
       set(this: Connection, exchange: Exchange | undefined) {
         if (exchange?.negotiated.kex === standIn) makeHybrid(exchange, this._server);
+        if (this[heldExchange] !== undefined && this._server) bearPacketsWhileKeysChange(this);
         this[heldExchange] = exchange;
       },
     },

@@ -3,10 +3,14 @@
  * into the one version of ssh2 that is pinned.
  */
 import type { Connection } from 'ssh2';
+import constants from 'ssh2/lib/protocol/constants.js';
 
 /** An ssh2 `Protocol`: one side of one connection. */
-interface Protocol {
+export interface Protocol {
   readonly _handlers: { SERVICE_REQUEST: (protocol: Protocol, service: string) => void };
+  readonly _skipNextInboundPacket: boolean;
+  readonly _onPayload: (payload: Buffer) => unknown;
+  readonly _decipher: { _onPayload: (payload: Buffer) => unknown };
   serviceAccept(service: string): void;
 }
 
@@ -22,5 +26,20 @@ export function bearServiceRequests(connection: Connection): void {
     if (isGranted && !inside.authenticated && service === signInService) return protocol.serviceAccept(service);
     isGranted = true;
     original(protocol, service);
+  };
+}
+
+/**
+ * For each exchange of keys but the first, once ssh2 has begun it. RFC 4253 section 7.1 lets IGNORE, DEBUG and UNIMPLEMENTED come then, and asyncssh 2.10
+ * sends its data on: all still under the old keys, so nothing is weaker for it. In the first exchange nothing is borne (the Terrapin attack lived on that).
+ */
+export function bearPacketsWhileKeysChange(protocol: Protocol): void {
+  const { IGNORE, DEBUG, UNIMPLEMENTED, GLOBAL_REQUEST } = constants.MESSAGE;
+  const strictly = protocol._decipher._onPayload;
+  protocol._decipher._onPayload = (payload) => {
+    // Nothing is compressed (algorithms.ts), so the first byte is the kind of message; those of channels come from 80 on (RFC 4250, section 4.1.1).
+    const kind = payload[0] ?? 0;
+    const isBorne = kind >= GLOBAL_REQUEST || [IGNORE, DEBUG, UNIMPLEMENTED].includes(kind);
+    return isBorne && !protocol._skipNextInboundPacket ? protocol._onPayload(payload) : strictly(payload);
   };
 }

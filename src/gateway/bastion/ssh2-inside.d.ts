@@ -1,9 +1,9 @@
-/** What `mlkem.ts` touches inside ssh2, as it is in the one version that it knows. */
+/** What `mlkem.ts` and `patience.ts` touch inside ssh2, as it is in the one version that they know. */
 declare module 'ssh2/lib/protocol/constants.js' {
   const constants: {
     readonly DEFAULT_KEX: string[];
     readonly SUPPORTED_KEX: string[];
-    readonly MESSAGE: { readonly EXT_INFO: number };
+    readonly MESSAGE: Readonly<Record<'EXT_INFO' | 'IGNORE' | 'DEBUG' | 'UNIMPLEMENTED' | 'GLOBAL_REQUEST', number>>;
   };
   export default constants;
 }
