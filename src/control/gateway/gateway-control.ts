@@ -25,6 +25,7 @@ import { type KeyOffer, type SignedInAtGateway, signInByKey } from './key-sign-i
 import { type LiveSessions, makeLiveSessions } from './live-sessions.ts';
 import { type ListedDestination, listedFor } from './listed-destinations.ts';
 import { type Credentials, makeCredentials } from './session-credential.ts';
+import { makeUsedSessions } from './used-sessions.ts';
 
 export interface GatewaySettings {
   /** OpenSSH lines of authorities whose user certificates count. */
@@ -89,6 +90,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
   const credentials = await makeCredentials(store.keyring, () => clock.now());
   const callers = makeGatewayCallers({ store, credentials, clock, authorities: settings.authorities });
   const desk = makeDesk(options, callers);
+  const usedSessions = makeUsedSessions();
   let bastion: Bastion | undefined;
 
   return {
@@ -96,7 +98,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
     live: makeLiveSessions({ ...options, callers }),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
-      await signInByKey({ store, signIn: people.signIn, credentials, clock, authorities: settings.authorities }, offer),
+      await signInByKey({ store, signIn: people.signIn, credentials, usedSessions, clock, authorities: settings.authorities }, offer),
     async signInByPassword(name, password, fromAddress) {
       const { actor, passwordMustChange } = await people.signIn.byPassword(name, password, { via: 'ssh', fromAddress });
       const hash = await store.people.passwordHash(actor.name);

@@ -14,6 +14,7 @@ import type { Clock } from '../../base/clock.ts';
 import { keyFingerprint } from '../key-fingerprint.ts';
 import type { SignIn } from '../people/sign-in.ts';
 import type { Credentials, Proof } from './session-credential.ts';
+import type { UsedSessions } from './used-sessions.ts';
 
 export interface KeyOffer {
   /** As written before the `+`, or the whole name of a lobby; undefined: whoever has the key. */
@@ -39,6 +40,7 @@ export interface KeySignInParts {
   readonly store: Store;
   readonly signIn: SignIn;
   readonly credentials: Credentials;
+  readonly usedSessions: UsedSessions;
   readonly clock: Clock;
   readonly authorities: readonly string[];
 }
@@ -61,9 +63,15 @@ export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promi
       isUserVerified: proved.isUserVerified,
     });
   const person = await store.people.get(holder.person);
-  const isGood = person !== undefined && !person.disabled;
+  const objection =
+    person === undefined || person.disabled
+      ? 'disabled'
+      : parts.usedSessions.use(holder.person, proved.sessionId)
+        ? undefined
+        : 'the proof of one connection was shown a second time: is the gateway still ours?';
   const origin = { person: holder.person, via: 'ssh' as const, fromAddress };
-  await store.audit.append({ ...origin, deed: 'sign-in', server: undefined, allowed: isGood, detail: isGood ? holder.detail : 'disabled' });
+  const isGood = objection === undefined;
+  await store.audit.append({ ...origin, deed: 'sign-in', server: undefined, allowed: isGood, detail: objection ?? holder.detail });
   if (!isGood) throw refused();
   signIn.succeeded(offer.person ?? '', fromAddress);
   const credential = credentials.issue({ person: holder.person, fromAddress, proof: holder.proof, sinceMs: clock.now() });
