@@ -49,7 +49,7 @@ export interface KeySignInParts {
 export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promise<SignedInAtGateway | undefined> {
   const { store, signIn, credentials, clock } = parts;
   const { fromAddress } = offer;
-  signIn.checkTries(offer.person ?? '', fromAddress);
+  signIn.checkTries(keyNameOf(offer), fromAddress);
   const holder = await holderOf(parts, offer);
   if (offer.proof === undefined) return undefined;
   const proved = checkSshProof({ algorithm: offer.algorithm, keyBlob: offer.key, ...offer.proof });
@@ -73,10 +73,18 @@ export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promi
   const isGood = objection === undefined;
   await store.audit.append({ ...origin, deed: 'sign-in', server: undefined, allowed: isGood, detail: objection ?? holder.detail });
   if (!isGood) throw refused();
-  signIn.succeeded(offer.person ?? '', fromAddress);
+  for (const name of [keyNameOf(offer), holder.person]) signIn.succeeded(name, fromAddress);
   const credential = credentials.issue({ person: holder.person, fromAddress, proof: holder.proof, sinceMs: clock.now() });
   const permits = holder.certificate === undefined ? undefined : [...holder.certificate.extensions.keys()];
   return { credential, person: holder.person, passwordMustChange: false, permits };
+}
+
+/**
+ * Under what wrong tries count against a key: the key itself, and its address beside it. By the name that was typed, a stranger would lock out everybody who
+ * signs in without one (`ssh 123@...`), or with a server's name; and no number of tries finds a key.
+ */
+function keyNameOf({ key }: KeyOffer): string {
+  return `key ${keyFingerprint(key.toString('base64'))}`;
 }
 
 interface Holder {
