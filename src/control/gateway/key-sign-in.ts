@@ -116,10 +116,11 @@ function certificateHolder({ authorities }: KeySignInParts, { key, person: named
   return { person, proof, certificate, detail: `by certificate "${shorten(certificate.keyId)}" (serial ${certificate.serial})` };
 }
 
+/** Names nobody: a public key is public, and whoever shows it has proved nothing yet. */
 function only(names: readonly PersonName[]): PersonName | undefined {
   const [first] = names;
   if (new Set(names).size > 1)
-    throw fault('bad-request', `this key belongs to ${names.length} people here: say who you are, as in ${first ?? 'you'}+123@...`);
+    throw fault('bad-request', `this key belongs to ${names.length} people here: say who you are, as in you+123@...`);
   return first;
 }
 
