@@ -39,7 +39,9 @@ export interface DoorOptions {
 /** A request that takes longer to arrive than this holds a connection that others need; the answer may take its time. */
 const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000 };
 const mostHeaderBytes = 16_384;
-const mostConnections = 1000;
+const mostConnections = { root: 1000, local: 1000, gateway: 20_000 } as const;
+/** A worker tells all its sessions at once, and what must end is ended by the answer alone: fifty thousand have 30 MiB. */
+const longestGatewayBytes = 32 * 2 ** 20;
 /** Longer than any fingerprint, finding or token ID. */
 const longestParameter = 300;
 
@@ -64,7 +66,8 @@ export async function makeDoor(options: DoorOptions): Promise<FastifyInstance> {
       else socket.destroy();
     },
   });
-  app.server.maxConnections = mostConnections;
+  // Every sign-in and forward of every worker is a question of its own at the gateway's door.
+  app.server.maxConnections = mostConnections[kind];
   app.setErrorHandler(fail);
   app.setValidatorCompiler(({ schema, httpPart }) => compile(schema as TSchema, httpPart));
   app.setSerializerCompiler(() => (value) => JSON.stringify(value));
@@ -115,6 +118,7 @@ function addRoute(
     method: route.method,
     url: prefix + route.path,
     schema: documentOf(route),
+    bodyLimit: route.door === 'gateway' ? longestGatewayBytes : longestBodyBytes,
     ...(route.name === 'login' ? { config: { rateLimit: loginLimit(loginsPerMinute) } } : {}),
     // Before the body is read: a stranger does not make us parse.
     async onRequest(request) {
