@@ -14,7 +14,8 @@ const base64 = (maxLength: number) => Type.String({ maxLength, description: 'bas
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 /** What control gave at sign-in and takes as the proof of it, for as long as the person's right to it holds. */
 const credential = text(2000);
-const address = text(64);
+/** IPv4 or IPv6, a zone behind it; empty where the peer has gone already. */
+const address = Type.String({ maxLength: 64, pattern: String.raw`^[\w:.%-]*$` });
 
 const SignedInSchema = Type.Object({
   credential: Type.String(),
@@ -56,7 +57,7 @@ const LiveSessionSchema = Type.Object({
 
 const ReportSchema = Type.Object({
   credential,
-  deed: text(40),
+  deed: Type.String({ maxLength: 40, pattern: '^ssh-[a-z][a-z-]*$', description: 'what a gateway does, and nothing else' }),
   server: nullable(Type.Object({ id: Type.Integer(), generation: text(36) })),
   detail: text(500),
 });

@@ -9,7 +9,7 @@ import type { Counter } from './relay.ts';
 
 export interface Entry {
   readonly credential: string;
-  /** `connection`, `lobby`, `shell`, `exec`, `sftp`, `forward`, `remote-forward`. */
+  /** `connection`, `lobby`, `shell`, `exec`, `sftp`, `subsystem`, `forward`, `remote-forward`; small letters, for the audit has it as a deed. */
   readonly kind: string;
   readonly server: { readonly id: number; readonly generation: string } | undefined;
   /** A few words for lists and the audit. Never secrets. */

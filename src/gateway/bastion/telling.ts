@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { Service } from '../../base/service.ts';
+import { toFault } from '../../core/errors.ts';
 import type { ControlLink } from '../control-link.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -48,7 +49,11 @@ export function makeTelling({ link, ledger, log, port }: TellingOptions): Tellin
   async function report(): Promise<void> {
     while (ledger.waiting.length > 0) {
       const lines = ledger.waiting.slice(0, mostInOne);
-      await link.call('report', { body: { lines } });
+      await link.call('report', { body: { lines } }).catch((error: unknown) => {
+        // Asked again, it would be refused again, and no line behind it ever be told.
+        if (toFault(error).code !== 'bad-request') throw error;
+        log.error({ error: messageOf(error), lost: lines.length }, 'control does not take these lines of the audit');
+      });
       ledger.take(lines.length);
     }
   }

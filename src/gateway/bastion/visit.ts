@@ -4,6 +4,7 @@ import type { Log } from '../../base/log.ts';
 import { messageOf } from '../../base/fault.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import { type EnterRequest, referenceText, type ServerReference } from '../../core/login.ts';
+import { shorten } from '../../core/ids.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { Place } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
@@ -142,8 +143,9 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
   const ask = request.terminal === undefined ? undefined : async (question: string) => await askOnChannel(channel, question, signal);
   using lease = await visit.pool.lease(place, user, ask);
   const cut = new AbortController();
-  const kind = wanted.kind === 'subsystem' ? wanted.name.slice(0, 20) : wanted.kind;
-  const line = visit.begin(kind, place, `${user} on server ${place.id}`, (reason) => {
+  const kind = wanted.kind === 'subsystem' && wanted.name === 'sftp' ? wanted.name : wanted.kind;
+  const what = kind === 'subsystem' && wanted.kind === 'subsystem' ? `${shorten(wanted.name)} as ` : '';
+  const line = visit.begin(kind, place, `${what}${user} on server ${place.id}`, (reason) => {
     channel.stderr.write(`\r\n${reason}\r\n`);
     cut.abort();
   });
