@@ -11,7 +11,6 @@ import { parseDestination } from '../../core/destination.ts';
 import { parseServerReference, type ServerReference } from '../../core/login.ts';
 import { statusOf } from '../../core/server.ts';
 import type { AccessDesk } from '../access-desk.ts';
-import type { Caller } from '../caller.ts';
 import type { Bastion, InstallationFacts } from '../control.ts';
 import type { PeopleControl } from '../people/people-control.ts';
 import { gatewayKeyLine, signAsGateway } from '../servers/gateway-key.ts';
@@ -138,19 +137,28 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
     return found;
   }
 
+  /** What names a server that is there is in the audit already, by `access`. */
+  async function noteRefusal({ actor, fromAddress }: GatewayCaller['caller'], deed: string, detail: string): Promise<void> {
+    await store.audit.append({ person: actor.name, via: 'ssh', fromAddress, deed, server: undefined, allowed: false, detail });
+  }
+
   /** Whoever may not know of a server that has a name learns what they would of a name that nobody has. */
-  async function idOf(server: ServerReference, caller: Caller): Promise<ServerId> {
+  async function idOf(server: ServerReference, caller: GatewayCaller['caller']): Promise<ServerId> {
     if (server.kind === 'id') return server.id;
     const record = await store.servers.byName(server.name);
     const right = record === undefined ? 'none' : (await access.judge(caller))(record);
-    if (record === undefined || right === 'none')
+    if (record === undefined || right === 'none') {
+      await noteRefusal(caller, 'enter', `no server named "${server.name}" for this person`);
       throw fault('no-such-server', `there is no server named "${server.name}" that you could use; "list" shows yours`);
+    }
     return record.id;
   }
 
-  async function enterable(caller: Caller, server: ServerReference): Promise<EnterablePlace> {
+  async function enterable(caller: GatewayCaller['caller'], server: ServerReference): Promise<EnterablePlace> {
     const { plan } = facts();
-    const { record } = await access.require(caller, await idOf(server, caller), 'enter');
+    const id = await idOf(server, caller);
+    if ((await store.servers.get(id)) === undefined) await noteRefusal(caller, 'enter', `no server ${id}`);
+    const { record } = await access.require(caller, id, 'enter');
     const seen = world.seenOf(record.generation);
     const status = statusOf({ ...record, seen });
     if (status !== 'running' && seen !== 'running') {
@@ -171,16 +179,7 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
       if (listed !== undefined) return { kind: 'listed', ...listed };
       const found = parseDestination(host, port, facts());
       if (found.kind === 'other') {
-        const detail = `to ${host}:${port}`.slice(0, 300);
-        await store.audit.append({
-          person: caller.actor.name,
-          via: 'ssh',
-          fromAddress: caller.fromAddress,
-          deed: 'ssh-forward',
-          server: undefined,
-          allowed: false,
-          detail,
-        });
+        await noteRefusal(caller, 'ssh-forward', `to ${host}:${port}`.slice(0, 300));
         throw fault('not-allowed', `${host}:${port} is none of your servers, and nothing else is reached through here`);
       }
       return { kind: 'server', place: await enterable(caller, found.server), port: found.port };
