@@ -18,37 +18,47 @@ const chanceFrom = 500;
 const most = 1500;
 
 interface Waiting {
-  readonly address: string;
+  readonly network: string;
   readonly timer: NodeJS.Timeout;
 }
 
 export function makeDoorkeeper(random: () => number = Math.random): Doorkeeper {
   const atTheDoor = new Map<Socket, Waiting>();
-  const perAddress = new Map<string, number>();
+  const perNetwork = new Map<string, number>();
 
   function leave(socket: Socket): void {
     const found = atTheDoor.get(socket);
     if (found === undefined) return;
     clearTimeout(found.timer);
     atTheDoor.delete(socket);
-    const left = (perAddress.get(found.address) ?? 1) - 1;
-    if (left <= 0) perAddress.delete(found.address);
-    else perAddress.set(found.address, left);
+    const left = (perNetwork.get(found.network) ?? 1) - 1;
+    if (left <= 0) perNetwork.delete(found.network);
+    else perNetwork.set(found.network, left);
   }
 
   return {
     mayEnter(address) {
-      if (atTheDoor.size >= most || (perAddress.get(address) ?? 0) >= mostFromOne) return false;
+      if (atTheDoor.size >= most || (perNetwork.get(networkOf(address)) ?? 0) >= mostFromOne) return false;
       return atTheDoor.size < chanceFrom || random() > (atTheDoor.size - chanceFrom) / (most - chanceFrom);
     },
     waiting(socket, address, ms) {
       const former = atTheDoor.get(socket);
+      const network = networkOf(address);
       if (former === undefined) {
-        perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
+        perNetwork.set(network, (perNetwork.get(network) ?? 0) + 1);
         socket.once('close', () => leave(socket));
       } else clearTimeout(former.timer);
-      atTheDoor.set(socket, { address, timer: setTimeout(() => socket.destroy(), ms) });
+      atTheDoor.set(socket, { network, timer: setTimeout(() => socket.destroy(), ms) });
     },
     signedIn: leave,
   };
+}
+
+/** An IPv4 address for itself; of IPv6 the /64, which anybody has with all its addresses. */
+function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [before = '', after] = address.split('%', 1)[0]?.split('::') ?? [];
+  const groups = before === '' ? [] : before.split(':');
+  const zeros = after === undefined ? 0 : 8 - groups.length - (after === '' ? 0 : after.split(':').length);
+  return [...groups, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...(after ?? '').split(':')].slice(0, 4).join(':');
 }
