@@ -91,4 +91,13 @@ suite('guessing by SSH', () => {
     assert.equal(await byKey(strange, key, 'gold', office), 'signed-in');
     assert.equal(await byKey(strange, key, '0', '192.0.2.77'), 'signed-in');
   });
+
+  test('who comes again and again with wrong keys fills the audit with no more than the lines up to the lock', async () => {
+    const { strange, link } = await makeScene();
+    await using _strange = strange;
+    for (let each = 0; each < 100; each += 1) await link.call('signInFailed', { body: { person: 'ada', fromAddress: stranger, tries: 1 } });
+    const lines = await strange.room.room.store.audit.list({ deed: 'sign-in', allowed: false, limit: 1000 });
+    assert.ok(lines.length >= 5 && lines.length < 10, String(lines.length));
+    assert.match(lines[0]?.detail ?? '', /further tries are refused/u);
+  });
 });

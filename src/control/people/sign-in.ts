@@ -10,7 +10,7 @@ import { shorten } from '../../core/ids.ts';
 import type { PersonName } from '../../core/names.ts';
 import { type Approach, makePasswordProof, nameOrUndefined } from './password-proof.ts';
 import type { PeopleParts } from './parts.ts';
-import { makeTryThrottle } from './try-throttle.ts';
+import { makeTryThrottle, type TryThrottle } from './try-throttle.ts';
 
 export interface SignedIn {
   readonly actor: PersonActor;
@@ -94,13 +94,25 @@ export function makeSignIn(parts: PeopleParts): SignIn {
     checkTries: (name, fromAddress) => throttle.check(name, fromAddress),
     succeeded: (name, fromAddress) => throttle.succeeded(name, fromAddress),
     async noteFailure(text, { via, fromAddress }, what) {
+      const wasLocked = isLocked(throttle, text, fromAddress ?? '');
       const hasLocked = throttle.failed(text, fromAddress ?? '');
+      // Nothing stops a stranger from coming again; the audit has said that they do.
+      if (wasLocked) return;
       const name = nameOrUndefined(text);
       const whose = name === undefined ? `${what}; for "${shorten(text)}"` : what;
       const detail = hasLocked ? `${whose}; further tries are refused for a while` : whose;
       await store.audit.append({ person: name, via, fromAddress, deed: 'sign-in', server: undefined, allowed: false, detail });
     },
   };
+}
+
+function isLocked(throttle: TryThrottle, name: string, address: string): boolean {
+  try {
+    throttle.check(name, address);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 function makeWrongTokenNote({ store, clock, log }: PeopleParts): (approach: Approach) => Promise<void> {
