@@ -17,6 +17,7 @@ import { type Doorkeeper, makeDoorkeeper } from './doorkeeper.ts';
 import { openInner } from './inner-connection.ts';
 import { extendSsh2, hasNativeCrypto } from './mlkem.ts';
 import { bearServiceRequests } from './patience.ts';
+import { limitPeer } from './peer-limits.ts';
 import { openAgentChannel, sendBanner, socketOf } from './ssh2-extras.ts';
 import { makeVisit, serveVisit, type VisitOptions } from './visit.ts';
 
@@ -98,6 +99,7 @@ function admit(socket: Socket, keeper: Doorkeeper, server: ssh2.Server): void {
 
 async function receive(connection: Connection, fromAddress: string, keeper: Doorkeeper, options: BastionOptions): Promise<void> {
   const socket = socketOf(connection);
+  limitPeer(connection);
   keeper.waiting(socket, fromAddress, graceMs);
   const entered: { place?: Place; client?: Client } = {};
   const guest = await authenticate(connection, fromAddress, {

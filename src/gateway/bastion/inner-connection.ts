@@ -9,6 +9,7 @@ import { fault } from '../../core/errors.ts';
 import type { Place } from '../../contract/internal.ts';
 import { GatewayAgent, type GatewayAgentOptions } from './gateway-agent.ts';
 import { hasAesHardware, sshAlgorithms } from './algorithms.ts';
+import { limitPeer } from './peer-limits.ts';
 
 export interface InnerOptions extends GatewayAgentOptions {
   readonly user: string;
@@ -64,6 +65,7 @@ export async function openInner(options: InnerOptions): Promise<Client> {
       agent,
       authHandler: loginOf(options, agent, state),
     });
+    limitPeer(client);
     return await promise;
   } catch (error) {
     client.end();

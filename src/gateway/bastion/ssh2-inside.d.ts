@@ -1,4 +1,4 @@
-/** What `mlkem.ts` and `patience.ts` touch inside ssh2, as it is in the one version that they know. */
+/** What `mlkem.ts`, `patience.ts` and `peer-limits.ts` touch inside ssh2, as it is in the one version that they know. */
 declare module 'ssh2/lib/protocol/constants.js' {
   const constants: {
     readonly DEFAULT_KEX: string[];
@@ -24,4 +24,9 @@ declare module 'ssh2/lib/protocol/utils.js' {
 declare module 'ssh2/lib/protocol/Protocol.js' {
   const Protocol: { readonly prototype: object };
   export default Protocol;
+}
+
+declare module 'ssh2/lib/Channel.js' {
+  const parts: { readonly Channel: new (client: unknown, info: object, options: object) => object };
+  export default parts;
 }
