@@ -34,6 +34,7 @@ export async function openInner(options: InnerOptions): Promise<Client> {
       'wrong-state',
       `server ${place.id} has no host key on record, so nobody can tell whether it is the right one; "doctor" tells more`,
     );
+  signal.throwIfAborted();
   const client = new ssh2.Client();
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
   const state = { isStrange: false, asked: 0 };
