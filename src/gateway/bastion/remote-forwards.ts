@@ -5,6 +5,7 @@ import { fault } from '../../core/errors.ts';
 import { permits } from './authentication.ts';
 import type { Lease } from './inner-pool.ts';
 import type { LedgerLine } from './ledger.ts';
+import type { Login } from '../../core/login.ts';
 import type { Visit } from './visit.ts';
 
 type Answer = ((port?: number) => void) | undefined;
@@ -21,15 +22,28 @@ const mostListeners = 64;
 export function serveRemoteForwards(visit: Visit): void {
   const open = new Map<string, { readonly lease: Lease; readonly line: LedgerLine }>();
   const { connection, options } = visit;
+  /** Asked for and not there yet: they come faster than a server listens. */
+  let coming = 0;
 
   async function begin(asked: Asked): Promise<number> {
     const { place: where } = visit.guest.login;
     if (where.kind !== 'server') throw fault('not-allowed', 'a remote forward begins on a server: put its ID or name before the address');
     if (!permits(visit.guest, 'permit-port-forwarding')) throw fault('not-allowed', 'the certificate does not permit forwards');
-    if (open.size >= mostListeners) throw fault('too-many-tries', `${mostListeners} remote forwards are open on this connection already`);
-    const place = await visit.placeOf(where.server);
-    const lease = await visit.pool.lease(place, where.inside ?? place.admin, undefined);
+    if (open.size + coming >= mostListeners)
+      throw fault('too-many-tries', `${mostListeners} remote forwards are open on this connection already`);
+    coming += 1;
     try {
+      return await beginOn(where, asked);
+    } finally {
+      coming -= 1;
+    }
+  }
+
+  async function beginOn({ server, inside }: Extract<Login['place'], { kind: 'server' }>, asked: Asked): Promise<number> {
+    const place = await visit.placeOf(server);
+    const lease = await visit.pool.lease(place, inside ?? place.admin, undefined);
+    try {
+      visit.signal.throwIfAborted();
       const port = await listen(lease.client, asked);
       const what = asked.socketPath ?? `port ${port}`;
       const line = visit.begin(
