@@ -43,7 +43,7 @@ export function gatherRequest(session: Session, guest: Guest): SessionRequest {
     answer(isTaken ? accept : reject);
   });
   session.on('pty', (accept, reject, info) => {
-    if (!permits(guest, 'permit-pty')) return answer(reject);
+    if (!permits(guest, 'permit-pty') || state.terminal !== undefined || info.term.length > longestValue) return answer(reject);
     state.terminal = terminalOf(session, info, env);
     answer(accept);
   });

@@ -18,6 +18,7 @@ import type { Ledger, LedgerLine } from './ledger.ts';
 import { serveRemoteForwards } from './remote-forwards.ts';
 import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
 import { gatherRequest, type SessionRequest, type Wanted } from './session-request.ts';
+import { refusal, refuseChannel } from './ssh2-extras.ts';
 
 export interface VisitOptions {
   readonly link: ControlLink;
@@ -71,6 +72,9 @@ export function makeVisit(connection: Connection, guest: Guest, options: VisitOp
   };
 }
 
+/** Each is a channel to a server's sshd, ten to a connection. */
+const mostSessions = 100;
+
 /** `entered`: the server that was entered during the sign-in already. */
 export function serveVisit(visit: Visit, entered: Place | undefined): void {
   const { connection, guest } = visit;
@@ -79,8 +83,13 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
   // Its sessions are told why, each in its own line; then it goes.
   const line = visit.begin('connection', entered, where, () => setTimeout(() => connection.end(), farewellMs));
   connection.once('close', () => line.end('closed'));
-  connection.on('session', (accept) => {
+  let sessions = 0;
+  connection.on('session', (accept, reject) => {
+    if (sessions >= mostSessions)
+      return refuseChannel(connection, reject, refusal.shortage, `${mostSessions} sessions are open on this connection already`);
     const session = accept();
+    sessions += 1;
+    session.once('close', () => (sessions -= 1));
     const request = gatherRequest(session, guest);
     const hangUp = new AbortController();
     session.once('close', () => hangUp.abort());
