@@ -12,7 +12,7 @@ import { toFault } from '../../core/errors.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { SignedInView } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
-import { sendBanner } from './ssh2-extras.ts';
+import { hangUp, sendBanner } from './ssh2-extras.ts';
 import { wireProof } from './wire-proof.ts';
 
 export interface Guest extends SignedInView {
@@ -41,8 +41,12 @@ const methods: AuthenticationType[] = ['publickey', 'password', 'keyboard-intera
 const secondMethods: AuthenticationType[] = ['keyboard-interactive', 'password'];
 /** An agent may hold many keys, and each is tried; OpenSSH's own server takes six. */
 const mostKeys = 20;
+/** Signed without a question before, or for a name that it is not good for. */
+const mostProofs = 6;
 const mostPasswords = 6;
 const mostSecondTries = 3;
+/** Of all kinds, those that ask for nothing too. */
+const mostRequests = 60;
 
 /** Resolves when the client is in; it never resolves for one who does not get in. */
 export function authenticate(connection: Connection, fromAddress: string, options: AuthenticationOptions): Promise<Guest> {
@@ -57,7 +61,7 @@ class Attempt {
   readonly #fromAddress: string;
   readonly #options: AuthenticationOptions;
   readonly #done = Promise.withResolvers<Guest>();
-  readonly #tries = { keys: 0, passwords: 0, second: 0 };
+  readonly #tries = { requests: 0, keys: 0, proofs: 0, passwords: 0, second: 0 };
   #known: Guest | undefined;
   #second: SecondStep | undefined;
   #login: Login | undefined;
@@ -74,6 +78,8 @@ class Attempt {
   }
 
   async answer(context: AuthContext): Promise<void> {
+    this.#tries.requests += 1;
+    if (this.#tries.requests > mostRequests) return hangUp(this.#connection);
     try {
       await this.#decide(context);
     } catch (error) {
@@ -87,8 +93,9 @@ class Attempt {
 
   /** A wrong password has been counted by control itself. */
   leave(): void {
-    if (this.#known !== undefined || this.#tries.keys === 0 || this.#tries.passwords > 0) return;
-    const body = { person: this.#login?.person ?? null, fromAddress: this.#fromAddress, tries: this.#tries.keys };
+    const { keys, proofs, passwords } = this.#tries;
+    if (this.#known !== undefined || keys + proofs === 0 || passwords > 0) return;
+    const body = { person: this.#login?.person ?? null, fromAddress: this.#fromAddress, tries: Math.max(keys, proofs) };
     this.#options.link
       .call('signInFailed', { body })
       .catch((error: unknown) => this.#options.log.warn({ error: messageOf(error) }, 'a failed sign-in could not be noted'));
@@ -115,6 +122,8 @@ class Attempt {
       await this.#options.link.call('signInByKey', { body: { ...common, algorithm: algo, key: data.toString('base64'), proof: null } });
       return context.accept();
     }
+    this.#tries.proofs += 1;
+    if (this.#tries.proofs > mostProofs) return hangUp(this.#connection);
     const shown = wireProof(context);
     if (shown === undefined) return context.reject(methods);
     const proof = { signedData: shown.signedData.toString('base64'), signature: shown.signature.toString('base64') };
@@ -126,7 +135,7 @@ class Attempt {
 
   async #byPassword(context: AuthContext, login: Login, password: string): Promise<void> {
     this.#tries.passwords += 1;
-    if (this.#tries.passwords > mostPasswords) return void this.#connection.end();
+    if (this.#tries.passwords > mostPasswords) return hangUp(this.#connection);
     const { person } = login;
     if (person === undefined) {
       this.#complain('A password alone does not say who you are: sign in as you+123@..., or with your key.');
@@ -150,7 +159,7 @@ class Attempt {
 
   async #goOn(context: AuthContext, step: SecondStep): Promise<void> {
     this.#tries.second += 1;
-    if (this.#tries.second > mostSecondTries) return void this.#connection.end();
+    if (this.#tries.second > mostSecondTries) return hangUp(this.#connection);
     let isGiven = false;
     if (context.method === 'password') isGiven = await step(() => Promise.resolve(context.password));
     else if (context.method === 'keyboard-interactive') isGiven = await step((question) => ask(context, question));

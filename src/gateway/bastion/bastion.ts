@@ -18,7 +18,7 @@ import { openInner } from './inner-connection.ts';
 import { extendSsh2, hasNativeCrypto } from './mlkem.ts';
 import { bearServiceRequests } from './patience.ts';
 import { limitPeer } from './peer-limits.ts';
-import { openAgentChannel, sendBanner, socketOf } from './ssh2-extras.ts';
+import { hangUp, openAgentChannel, sendBanner, socketOf } from './ssh2-extras.ts';
 import { makeVisit, serveVisit, type VisitOptions } from './visit.ts';
 
 export interface BastionOptions extends VisitOptions {
@@ -60,7 +60,7 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
       bearServiceRequests(connection);
       void receive(connection, plainAddress(ip), keeper, options).catch((error: unknown) => {
         log.warn({ error: messageOf(error) }, 'a connection failed by a fault of ours');
-        connection.end();
+        hangUp(connection);
       });
     },
   );
@@ -102,10 +102,14 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
   limitPeer(connection);
   keeper.waiting(socket, fromAddress, graceMs);
   const entered: { place?: Place; client?: Client } = {};
+  // Nobody has moved so many bytes before the sign-in; but each change of keys costs us more than them.
+  const onRekey = () => hangUp(connection);
+  connection.on('rekey', onRekey);
   const guest = await authenticate(connection, fromAddress, {
     ...options,
     secondStepOf: async (one) => await secondStep(connection, one, options, entered),
   });
+  connection.off('rekey', onRekey);
   keeper.signedIn(socket);
   const visit = makeVisit(connection, guest, options);
   if (entered.place !== undefined && entered.client !== undefined && guest.login.place.kind === 'server')

@@ -14,6 +14,8 @@ type Refusal = (typeof refusal)[keyof typeof refusal];
 /** What ssh2 itself gives its channels. */
 const channelWindow = 2 * 1024 * 1024;
 const packetSize = 32 * 1024;
+/** For the last sentences on their way to a slow client. */
+const goodbyeMs = 2000;
 
 interface PacketWriter {
   readonly allocStart: number;
@@ -42,6 +44,13 @@ function inside(connection: Connection): Inside {
 /** The TCP connection that an SSH connection runs over. */
 export function socketOf(connection: Connection): Socket {
   return inside(connection)._sock;
+}
+
+/** Says goodbye, and hangs up on who does not: ssh2 would go on reading what they send. */
+export function hangUp(connection: Connection): void {
+  connection.end();
+  const socket = socketOf(connection);
+  setTimeout(() => socket.destroy(), goodbyeMs).unref();
 }
 
 /** Text that the client shows to the person during the sign-in. */

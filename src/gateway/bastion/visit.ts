@@ -18,7 +18,7 @@ import type { Ledger, LedgerLine } from './ledger.ts';
 import { serveRemoteForwards } from './remote-forwards.ts';
 import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
 import { gatherRequest, type SessionRequest, type Wanted } from './session-request.ts';
-import { refusal, refuseChannel } from './ssh2-extras.ts';
+import { hangUp, refusal, refuseChannel } from './ssh2-extras.ts';
 
 export interface VisitOptions {
   readonly link: ControlLink;
@@ -81,7 +81,7 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
   const { place } = guest.login;
   const where = place.kind === 'lobby' ? 'the lobby' : `server ${referenceText(place.server)}`;
   // Its sessions are told why, each in its own line; then it goes.
-  const line = visit.begin('connection', entered, where, () => setTimeout(() => connection.end(), farewellMs));
+  const line = visit.begin('connection', entered, where, () => setTimeout(() => hangUp(connection), farewellMs));
   connection.once('close', () => line.end('closed'));
   let sessions = 0;
   connection.on('session', (accept, reject) => {
