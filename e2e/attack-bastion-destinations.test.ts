@@ -33,7 +33,7 @@ suite('destinations of the bastion x OpenSSH', { skip: lacksImages }, () => {
     await room.installation.ok('group', 'member', 'add', 'intranet', 'eve');
     for (const id of [0, 2, 3]) await runInside(room.installation, id, 8000, ['perl', '-e', httpProgram, '8000']);
     const server = "require('node:net').createServer((s) => s.end('the page\\n')).listen(8088, '198.51.100.7')";
-    const [program = '', ...words] = [...room.installation.engine.enterClient, process.execPath, '-e', server];
+    const [program, ...words] = [...room.installation.engine.enterClient, process.execPath, '-e', server];
     page = spawn(program, words, { stdio: 'ignore' });
     await untilListening(room.installation, listed.port);
   });
@@ -56,11 +56,7 @@ suite('destinations of the bastion x OpenSSH', { skip: lacksImages }, () => {
     for (const destination of destinations) {
       const ran = await forward(visitor, destination, user);
       assert.equal(ran.stdout, '', destination);
-      assert.match(
-        ran.stderr,
-        /administratively prohibited: .*(?:none of your servers|no server|only the right|no ID)/u,
-        destination,
-      );
+      assert.match(ran.stderr, /administratively prohibited: .*(?:none of your servers|no server|only the right|no ID)/u, destination);
     }
     assert.equal(await refusals(visitor), before + destinations.length, destinations.join(' '));
   }

@@ -82,7 +82,7 @@ suite('parseDestination', () => {
     fc.assert(
       fc.property(host, fc.integer({ min: -1, max: 70_000 }), (text, port) => {
         const found = parseDestination(text, port, facts);
-        if (/^[\u0000-\u007F]*$/u.test(text)) assert.deepEqual(parseDestination(text.toUpperCase(), port, facts), found);
+        if (/^[ -~]*$/u.test(text)) assert.deepEqual(parseDestination(text.toUpperCase(), port, facts), found);
         if (found.kind === 'other') return;
         assert.ok(Number.isInteger(found.port) && found.port >= 1 && found.port <= 65_535);
         // Only what a person writes for a server: an ID, its address or its name, with a dot at most at the end.

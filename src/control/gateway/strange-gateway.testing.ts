@@ -15,10 +15,10 @@ export interface StrangeGateway extends AsyncDisposable {
   readonly room: ApiRoom;
   readonly link: ControlLink;
   /** One request as it is over the gateway's socket; the status. */
-  raw(
+  readonly raw: (
     path: string,
     sent?: { readonly method?: string; readonly headers?: Readonly<Record<string, string>>; readonly body?: string },
-  ): Promise<number>;
+  ) => Promise<number>;
 }
 
 export async function makeStrangeGateway(options: Parameters<typeof makeApiRoom>[0] = {}): Promise<StrangeGateway> {
