@@ -27,7 +27,7 @@ const mostExchangesInMinute = 240;
 type Callback = (error?: Error | null) => void;
 
 interface Writer {
-  _write(data: Buffer, encoding: string | null, callback: Callback): void;
+  _write: (data: Buffer, encoding: string | null, callback: Callback) => void;
 }
 
 interface SshChannel extends Writer {
