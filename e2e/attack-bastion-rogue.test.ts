@@ -1,6 +1,7 @@
 /** Clients that have signed in, and a server of their own, against the bastion: whatever they send, it holds for everybody else. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { lacksImages } from '../src/testing/test-installation.ts';
 import { type BastionRoom, makeBastionRoom, until, type Visitor } from './bastion-room.ts';
@@ -62,15 +63,17 @@ suite('a client or a server that means harm x bastion', { skip: lacksImages }, (
       assert.ok(most < mostMegabytes, `the worker had ${most} MB`);
     });
 
-  test('five hundred remote forwards at once opened no more than sixty-four listeners in the server', async () => {
-    const ran = await deed('listeners', 1);
-    assert.match(ran.stdout, /there/u);
-    const log = await inside(room.installation, 1, 'ss -Htln | wc -l');
-    assert.ok(Number(log) < 80, log);
+  test('five hundred remote forwards at once open no more than sixty-four listeners in the server', async () => {
+    const listeners = async () => Number(await inside(room.installation, 1, 'ss -Htln src 127.0.0.1 | wc -l'));
+    const before = await listeners();
+    const running = deed('listeners', 500);
+    let most = 0;
+    while ((await Promise.race([running, sleep(200, undefined)])) === undefined) most = Math.max(most, (await listeners()) - before);
+    assert.ok(most > 10 && most <= 64, String(most));
   });
 
   test('who begins a program and is gone at once leaves none behind, and no line among the live sessions', async () => {
-    for (let each = 0; each < 6; each += 1) await deed('hit-and-run');
+    for (const afterMs of [0, 0, 1, 2, 3, 5, 8, 20]) await deed('hit-and-run', afterMs);
     await until(
       'the end of what was begun',
       async () => (await inside(room.installation, 1, 'pgrep -fc left-behind || true')).trim() <= '1',
@@ -106,7 +109,7 @@ PERL`;
       );
       watch.worstMs();
       const begun = Array.from({ length: 5 }, () => rogue.background('1', [], ['true']));
-      await until('a while', () => false, 3000).catch(() => {});
+      await sleep(3000);
       await watch.assertWell(mode);
       const entered = performance.now();
       assert.equal(await honest.sshOk('0', ['hostname']), 'server-0\n');

@@ -58,6 +58,12 @@ suite('strangers x bastion', { skip: lacksImages }, () => {
     await assertHeld(t, 'flips', await stranger('flips', isLong ? 5000 : 100, 0));
   });
 
+  test('exchanges of keys that cost the bastion alone leave room for the sessions that live', { timeout: 120_000 }, async (t) => {
+    const told = await stranger<{ readonly exchangesInSecond: number }>('replays', 0, isLong ? 20 : 3);
+    assert.ok(told.exchangesInSecond > 0, 'no exchange came about: the recording is none');
+    await assertHeld(t, 'replays', told);
+  });
+
   test('user names of any length and with any character let nobody in', { timeout: 120_000 }, async (t) => {
     const told = await stranger<Record<string, string>>('names', 0, 0);
     assert.ok(!Object.values(told).includes('let in'), JSON.stringify(told));

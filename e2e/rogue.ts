@@ -63,9 +63,10 @@ const deeds: Readonly<Record<string, (rogue: Rogue) => Promise<void>>> = {
     await sleep(500);
     protocol.exec(first, 'sleep 45', true);
     await sleep(1500);
-    const megabyte = Buffer.alloc(usual);
+    // No divisor of the window: ssh2 stops at a window of nothing, but not at one below.
+    const part = Buffer.alloc(30_000);
     for (let each = 0; each < count * 32 && !isGone(); each += 1) {
-      protocol.channelData(first, megabyte);
+      protocol.channelData(first, part);
       if (socket.writableLength > 2 ** 20) await Promise.race([once(socket, 'drain').catch(() => {}), sleep(2000)]);
     }
     await sleep(500);
@@ -138,11 +139,13 @@ const deeds: Readonly<Record<string, (rogue: Rogue) => Promise<void>>> = {
     await sleep(1000);
   },
   /** Begins a program and is gone before it has begun. */
-  async 'hit-and-run'({ protocol, socket }) {
+  async 'hit-and-run'({ protocol, socket, count }) {
     protocol.session(7, most, usual);
     await sleep(300);
     protocol.exec(first, 'exec -a left-behind sleep 300', true);
-    await sleep(20);
+    await sleep(count);
+    socket.end();
+    await sleep(50);
     socket.destroy();
   },
 };

@@ -1,6 +1,7 @@
 /**
  * A program: somebody who never signs in, run on the machine outside. `node stranger.ts DEED HOST COUNT SEED [SECONDS]`; prints one line of JSON.
- * `banners`: what is no SSH; `half-open`: connections that say nothing; `flips`: an honest handshake with damaged bytes; `names`: user names of all kinds.
+ * `banners`: what is no SSH; `half-open`: connections that say nothing; `flips`: an honest handshake with damaged bytes; `names`: user names of all kinds;
+ * `replays`: exchanges of keys that cost the server alone.
  */
 import { createConnection, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
@@ -76,6 +77,17 @@ const deeds: Readonly<Record<string, (task: Task) => Promise<object>>> = {
     }
     return { handshake: honest.length, answered };
   },
+  /** The dearest exchange of keys for the server, and none for who replays one: fifty at once, for so many seconds. */
+  async replays({ host, seconds }) {
+    const honest = await recordedHandshake(host, 'diffie-hellman-group16-sha512');
+    const end = Date.now() + seconds * 1000;
+    let exchanges = 0;
+    const one = async () => {
+      while (Date.now() < end) if ((await untilAnswered(host, honest)) > 1000) exchanges += 1;
+    };
+    await Promise.all(Array.from({ length: 50 }, one));
+    return { exchangesInSecond: Math.round(exchanges / seconds) };
+  },
   async names({ host }) {
     const names = [
       'x'.repeat(30_000),
@@ -124,8 +136,25 @@ async function untilClosed(host: string, bytes: Buffer, seconds: number): Promis
   return told;
 }
 
+/** The bytes that came within two seconds: its names and its reply to the exchange of keys are more than a thousand. */
+async function untilAnswered(host: string, bytes: Buffer): Promise<number> {
+  const socket = createConnection({ host, port });
+  let answer = 0;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.on('error', () => {});
+  socket.on('data', (data) => {
+    answer += data.length;
+    if (answer > 1000) resolve();
+  });
+  socket.once('close', () => resolve());
+  socket.write(bytes);
+  await Promise.race([promise, sleep(2000)]);
+  socket.destroy();
+  return answer;
+}
+
 /** What OpenSSH's kind of client sends before it is encrypted, through a tap of our own. */
-async function recordedHandshake(host: string): Promise<Buffer> {
+async function recordedHandshake(host: string, kex?: ssh2.KexAlgorithm): Promise<Buffer> {
   const parts: Buffer[] = [];
   const tap = createServer((near) => {
     const far = createConnection({ host, port });
@@ -137,7 +166,8 @@ async function recordedHandshake(host: string): Promise<Buffer> {
   await once(tap, 'listening');
   const client = new ssh2.Client();
   client.on('error', () => {});
-  client.connect({ host: '127.0.0.1', port: (tap.address() as { readonly port: number }).port, username: 'nobody', password: 'x' });
+  const near = { host: '127.0.0.1', port: (tap.address() as { readonly port: number }).port };
+  client.connect({ ...near, username: 'nobody', password: 'x', ...(kex === undefined ? {} : { algorithms: { kex: [kex] } }) });
   await once(client, 'handshake');
   await sleep(200);
   client.destroy();
