@@ -61,8 +61,8 @@ const deeds: Readonly<Record<string, (task: Task) => Promise<object>>> = {
   async flips({ host, count, random }) {
     const honest = await recordedHandshake(host);
     let answered = 0;
-    for (let each = 0; each < count; each += 25) {
-      const all = Array.from({ length: 25 }, async () => {
+    for (let each = 0; each < count; each += 100) {
+      const all = Array.from({ length: 100 }, async () => {
         const bytes = Buffer.from(honest);
         const flips = 1 + Math.floor(random() * 8);
         for (let flip = 0; flip < flips; flip += 1) {
