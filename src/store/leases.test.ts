@@ -50,6 +50,7 @@ suite('leases.take', () => {
       wanted: 'creating',
       problem: undefined,
       gatewayKey: false,
+      isRecorded: false,
       imageFingerprint: 'f00',
       createdMs: clock.nowMs,
     });

@@ -70,6 +70,19 @@ suite('openStore', () => {
     assert.equal((await (await t.reopen()).people.list()).length, 2);
   });
 
+  test('openStore brings a store of the first shape to the newest, with all that is in it', async () => {
+    await using t = await makeTestStore();
+    const { server } = await takeOne(t.store, { wantedId: serverId(1) });
+    const path = join(t.directory, 'older.db');
+    await t.store.backup(path);
+    const raw = new DatabaseSync(path);
+    raw.exec("alter table servers drop column recorded; update meta set value = '1' where key = 'schema'");
+    raw.close();
+    await using store = await open(path);
+    assert.equal(store.schemaVersion, newestSchema);
+    assert.deepEqual(await store.servers.list(), [server]);
+  });
+
   test('openStore refuses a store that a newer program made, and leaves it as it is', async () => {
     await using t = await makeTestStore();
     const path = join(t.directory, 'newer.db');

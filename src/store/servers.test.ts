@@ -54,7 +54,7 @@ suite('servers', () => {
     const first = (await takeOne(t.store, { name: web })).server;
     const second = (await takeOne(t.store)).server;
     assert.deepEqual(await t.store.servers.update(second.generation, {}), second);
-    const changed = { notes: 'n', name: db, gatewayKey: true, imageFingerprint: 'f' };
+    const changed = { notes: 'n', name: db, gatewayKey: true, isRecorded: true, imageFingerprint: 'f' };
     assert.deepEqual(await t.store.servers.update(second.generation, changed), { ...second, ...changed });
     await assert.rejects(t.store.servers.update(second.generation, { name: web }), { code: 'name-taken', message: /web/u });
     assert.equal((await t.store.servers.update(first.generation, { name: undefined })).name, undefined);

@@ -10,6 +10,8 @@ import type { AuditOrigin, Json, Operation } from './records.ts';
 export interface ServerRecord extends Omit<Server, 'seen'> {
   /** Whether the gateway's own key is among the authorized keys inside. */
   readonly gatewayKey: boolean;
+  /** Whether the owner wants terminal sessions recorded. */
+  readonly isRecorded: boolean;
   /** Of the image it was unpacked from; undefined until that is known. */
   readonly imageFingerprint: string | undefined;
 }
@@ -96,6 +98,7 @@ export interface ServerChange {
   readonly notes?: string;
   readonly name?: ServerName | undefined;
   readonly gatewayKey?: boolean;
+  readonly isRecorded?: boolean;
   readonly imageFingerprint?: string;
 }
 

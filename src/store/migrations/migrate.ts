@@ -4,9 +4,10 @@ import type { Kysely } from 'kysely';
 import { fault } from '../../core/errors.ts';
 import type { Schema } from '../sql/schema.ts';
 import { up as first } from './0001-first.ts';
+import { up as recording } from './0002-recording.ts';
 
 /** In order; a migration's number is its place, beginning with 1. */
-const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first];
+const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording];
 
 export const newestSchema = migrations.length;
 

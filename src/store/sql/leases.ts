@@ -54,7 +54,7 @@ async function chooseIds(db: Database, { wantedId, idRange, unusable }: TakeRequ
   return ids;
 }
 
-type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'createdMs'>;
+type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'isRecorded' | 'createdMs'>;
 
 /** Throws `id-taken`, `no-such-person`. */
 async function insertServer({ db, clock }: Context, server: NewServer): Promise<ServerRecord> {
@@ -74,6 +74,7 @@ async function insertServer({ db, clock }: Context, server: NewServer): Promise<
     wanted: server.wanted,
     problem: null,
     gateway_key: 0,
+    recorded: 0,
     image_fingerprint: server.imageFingerprint ?? null,
     created_ms: clock.now(),
   } as const;

@@ -79,6 +79,7 @@ interface ServersTable {
   wanted: string;
   problem: string | null;
   gateway_key: Bit;
+  recorded: Bit;
   image_fingerprint: string | null;
   created_ms: number;
 }

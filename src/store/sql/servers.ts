@@ -22,6 +22,7 @@ export function toServer(row: Selectable<Schema['servers']>): ServerRecord {
     wanted: row.wanted as WantedState,
     problem: row.problem ?? undefined,
     gatewayKey: row.gateway_key === 1,
+    isRecorded: row.recorded === 1,
     imageFingerprint: row.image_fingerprint ?? undefined,
     createdMs: row.created_ms,
   };
@@ -48,6 +49,7 @@ function changed(change: ServerChange) {
     notes: change.notes,
     name: 'name' in change ? (change.name ?? null) : undefined,
     gateway_key: change.gatewayKey === undefined ? undefined : bit(change.gatewayKey),
+    recorded: change.isRecorded === undefined ? undefined : bit(change.isRecorded),
     image_fingerprint: change.imageFingerprint,
   };
 }
