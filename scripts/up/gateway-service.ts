@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fault } from '../../src/core/errors.ts';
 import { groupOfUser } from '../../src/daemon/account.ts';
 import type { Config } from '../../src/daemon/config.ts';
+import { defaultRecordingsDir } from '../../src/daemon/gateway-config.ts';
 import { hasSystemd } from '../../src/host/init-system.ts';
 import { writeWhole } from '../../src/host/packages.ts';
 import { runProgram, tryProgram } from '../../src/host/program.ts';
@@ -123,10 +124,12 @@ async function startSupervised({ gateway }: Config, signal: AbortSignal): Promis
   await runProgram([supervise, 'start', 'gateway', 'setpriv', ...account, ...onlyLowPorts, places.launcher, 'gateway'], { signal });
 }
 
-/** Of what is written in the repository, the account is this machine's. */
+/** Of what is written in the repository, the account and the place of recordings are this machine's. */
 async function unitText({ gateway }: Config): Promise<string> {
   const text = await readFile(join(root, 'packaging', gatewayUnit), 'utf8');
-  return text.replaceAll(`=${defaultUser}\n`, `=${gateway.user}\n`);
+  return text
+    .replaceAll(`=${defaultUser}\n`, `=${gateway.user}\n`)
+    .replaceAll(`=-${defaultRecordingsDir}\n`, `=-${gateway.recordings.dir}\n`);
 }
 
 async function lastWords(): Promise<string> {

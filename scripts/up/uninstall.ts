@@ -47,6 +47,11 @@ export async function uninstall({ servers, isAgreed, signal }: UninstallOptions)
   for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
     await rm(path, { recursive: true, force: true });
   }
+  // A later account could get the number of the one that they belong to.
+  await rm(config.gateway.recordings.dir, { recursive: true, force: true });
+  await rmdir(dirname(config.gateway.recordings.dir)).catch(() => {
+    // It was never made, or others have something in it.
+  });
   await removeGatewayAccount(config);
   if (left === 0) await removeRest(config);
   tellLeft(config, left);

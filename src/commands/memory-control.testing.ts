@@ -20,6 +20,10 @@ type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output
 
 const madeAt = '2026-11-22T05:00:00.000Z';
 
+export const recordingName = '20261122T050000Z_1f0c9a2b_00000000-0000-4000-8000-000000000123';
+/** Pieces of one; U+009B begins an escape sequence to some terminals. */
+const recordingLines = ['{"version":2,"width":80,"height":24}\n', '[0.5,"o","\u009B31mhello\\r\\n"]\n'];
+
 export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {
   return {
     id,
@@ -214,10 +218,12 @@ export class MemoryControl {
         hostKey: `${this.hostKey} server-${id}`,
         hostKeyFingerprint: 'SHA256:abc',
         gatewayKey: true,
+        record: false,
+        recordedBy: null,
         usage: null,
       };
     },
-    changeServer: ({ params: { id }, body: { name, ...body } }) => {
+    changeServer: ({ params: { id }, body: { name, record: _record, ...body } }) => {
       const server = { ...this.#server(id), ...body, ...(name === undefined ? {} : { name }) };
       this.servers.set(id, server);
       return { server, needsRestart: body.diskBytes !== undefined };
@@ -308,6 +314,15 @@ export class MemoryControl {
       this.asker = person;
       return { token: 'token-of-bond', id: 'token-1', expiresAt: '2099-01-01T00:00:00.000Z', passwordMustChange: false };
     },
+    listRecordings: () => ({
+      recordings: [
+        { name: recordingName, generation: recordingName.slice(-36), serverId: 123, person: 'mm', startedAt: madeAt, bytes: 2048 },
+      ],
+    }),
+    readRecording: ({ query: { from = 0 } }) => ({
+      text: recordingLines[from] ?? '',
+      next: from + 1 < recordingLines.length ? from + 1 : null,
+    }),
     listSessions: () => ({
       sessions: [
         {

@@ -36,7 +36,11 @@ const PlaceSchema = Type.Object({
   sshPort: Type.Integer({ description: 'the private port that the plan forwards for SSH' }),
   hostKey: nullable(Type.String({ description: 'one OpenSSH line; a server without one is not entered' })),
   hasGatewayKey: Type.Boolean(),
-  isRecorded: Type.Boolean({ description: 'terminal sessions are recorded, and the person is told' }),
+  recordedBy: nullable(
+    Type.Union([Type.Literal('owner'), Type.Literal('administrator')], {
+      description: 'terminal sessions are recorded, by whose policy; the person is told',
+    }),
+  ),
 });
 
 const DestinationSchema = Type.Union([

@@ -1,10 +1,11 @@
 /** Every call of the API. */
 import { hostRoutes } from './routes/host.ts';
 import { peopleRoutes } from './routes/people.ts';
+import { recordingRoutes } from './routes/recordings.ts';
 import { serverRoutes } from './routes/servers.ts';
 import { sessionRoutes } from './routes/sessions.ts';
 
-export const routes = { ...hostRoutes, ...serverRoutes, ...peopleRoutes, ...sessionRoutes } as const;
+export const routes = { ...hostRoutes, ...serverRoutes, ...peopleRoutes, ...sessionRoutes, ...recordingRoutes } as const;
 
 export type Routes = typeof routes;
 export type RouteName = keyof Routes;

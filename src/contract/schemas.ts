@@ -84,6 +84,8 @@ export const ServerDetailSchema = Type.Object(
     hostKey: nullable(Type.String({ description: 'the OpenSSH public host key' })),
     hostKeyFingerprint: nullable(Type.String()),
     gatewayKey: Type.Boolean({ description: "whether the gateway's own key was put into the admin's authorized_keys" }),
+    record: Type.Boolean({ description: 'whether the owner wants terminal sessions through the gateway recorded' }),
+    recordedBy: nullable(literals('owner', 'administrator')),
     usage: nullable(UsageSchema),
   },
   { $id: 'ServerDetail' },
@@ -117,6 +119,7 @@ export const ChangeServerSchema = Type.Object(
     diskBytes: Type.Optional(Type.Integer()),
     memoryBytes: Type.Optional(Type.Integer()),
     cpus: Type.Optional(Type.Integer()),
+    record: Type.Optional(Type.Boolean({ description: 'terminal sessions through the gateway, from now on; for whoever may share' })),
   },
   { $id: 'ChangeServer', additionalProperties: false },
 );
@@ -321,6 +324,19 @@ export const SessionSchema = Type.Object(
   { $id: 'Session' },
 );
 
+export const RecordingSchema = Type.Object(
+  {
+    name: Type.String(),
+    serverId: nullable(Type.Integer({ description: 'null: the server is gone' })),
+    generation: Type.String(),
+    person: nullable(Type.String({ description: 'who was recorded, as the gateway says' })),
+    startedAt: time(),
+    bytes: bytes(),
+  },
+  { $id: 'Recording' },
+);
+
+export type RecordingView = Static<typeof RecordingSchema>;
 export type SessionView = Static<typeof SessionSchema>;
 export type Problem = Static<typeof ProblemSchema>;
 export type ServerView = Static<typeof ServerSchema>;

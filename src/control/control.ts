@@ -7,6 +7,7 @@
 import type { Right } from '../core/access.ts';
 import type { Finding } from '../core/finding.ts';
 import type { Generation, ServerId } from '../core/ids.ts';
+import type { RecordingPolicy } from '../core/recording.ts';
 import type { Limits, SeenState } from '../core/server.ts';
 import type { Plan } from '../core/plan.ts';
 import type { ImageSeen, Usage } from '../engines/engine.ts';
@@ -67,6 +68,8 @@ export interface ChangeRequest extends Partial<Limits> {
   readonly notes?: string;
   /** Null takes it away. */
   readonly name?: string | null;
+  /** Whether terminal sessions are recorded. */
+  readonly record?: boolean;
 }
 
 export interface ServerVerbs {
@@ -167,6 +170,7 @@ export interface InstallationFacts {
   readonly publicHost: string;
   /** Asked at each view: the gateway comes and goes, and its keys are its own. */
   readonly bastion: () => Bastion | undefined;
+  readonly recording: RecordingPolicy;
 }
 
 /** The gateway's SSH server, as people reach it. */

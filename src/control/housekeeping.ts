@@ -1,9 +1,10 @@
-/** Takes away what has run out: ended operations, expired tokens, grants and idempotency keys, old lines of the audit. At start, and once a day. */
+/** Takes away what has run out: ended operations, expired tokens, grants and idempotency keys, old lines of the audit, old recordings. At start, and once a day. */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import type { Store } from '../store/store.ts';
+import type { RecordingFiles } from './gateway/recording-files.ts';
 
 /** Ended operations are of no use to anybody after a month; the audit keeps the deeds. */
 const operationsKeptMs = 30 * 86_400_000;
@@ -15,14 +16,15 @@ const auditBatch = 500;
 export interface HousekeepingOptions {
   readonly store: Store;
   readonly auditKeptMs: number;
+  readonly recordingFiles: Pick<RecordingFiles, 'prune'>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function makeHousekeeping({ store, auditKeptMs, clock, log }: HousekeepingOptions): Service {
+export function makeHousekeeping({ store, auditKeptMs, recordingFiles, clock, log }: HousekeepingOptions): Service {
   let timer: NodeJS.Timeout | undefined;
   let isStopping = false;
-  let auditPruned = Promise.resolve();
+  let slowlyPruned = Promise.resolve();
 
   async function prune(): Promise<void> {
     const operations = await store.operations.prune(clock.now() - operationsKeptMs);
@@ -43,25 +45,33 @@ export function makeHousekeeping({ store, auditKeptMs, clock, log }: Housekeepin
     if (lines > 0) log.info({ lines }, 'removed what was too old from the audit');
   }
 
+  async function pruneRecordings(): Promise<void> {
+    const recordings = await recordingFiles.prune();
+    if (recordings > 0) log.info({ recordings }, 'removed recordings that were too old');
+  }
+
   /** A year of lines, when it is shortened for the first time, takes a while: nobody waits for it. */
-  function pruneAuditSoon(): void {
-    auditPruned = pruneAudit().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the audit could not be shortened'));
+  function pruneSlowly(): void {
+    slowlyPruned = pruneAudit()
+      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the audit could not be shortened'))
+      .then(pruneRecordings)
+      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'old recordings could not be removed'));
   }
 
   return {
     name: 'housekeeping',
     async start() {
       await prune();
-      pruneAuditSoon();
+      pruneSlowly();
       timer = setInterval(() => {
         prune().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'what has run out could not be removed'));
-        pruneAuditSoon();
+        pruneSlowly();
       }, periodMs);
     },
     async stop() {
       isStopping = true;
       clearInterval(timer);
-      await auditPruned;
+      await slowlyPruned;
     },
   };
 }

@@ -15,6 +15,7 @@ import type { InstallationFacts, ServerControl } from './control.ts';
 import { type HostDoctor, makeDoctorVerbs } from './doctor.ts';
 import { makeEventVerbs } from './event-verbs.ts';
 import { makeEventBus } from './events.ts';
+import type { RecordingFiles } from './gateway/recording-files.ts';
 import { makeHousekeeping } from './housekeeping.ts';
 import { imageHandlers, makeImageVerbs, type Recipes } from './images.ts';
 import { makeGate, makeLanes } from './lanes.ts';
@@ -42,6 +43,7 @@ export interface ServerControlOptions {
   readonly settings: ServerSettings;
   /** How long lines of the audit are kept. */
   readonly auditKeptMs: number;
+  readonly recordingFiles: RecordingFiles;
   readonly facts: Omit<InstallationFacts, 'plan'>;
   readonly clock: Clock;
   readonly log: Log;

@@ -1,9 +1,20 @@
 /** Accounts of this machine. */
 import { readFile } from 'node:fs/promises';
 
-/** The user's own group by /etc/passwd (passwd(5)); undefined where there is no such user. */
-export async function groupOfUser(name: string): Promise<number | undefined> {
+export interface Account {
+  readonly userId: number;
+  /** The user's own group. */
+  readonly groupId: number;
+}
+
+/** By /etc/passwd (passwd(5)); undefined where there is no such user. */
+export async function accountOf(name: string): Promise<Account | undefined> {
   const line = (await readFile('/etc/passwd', 'utf8')).split('\n').find((entry) => entry.startsWith(`${name}:`));
-  const group = line?.split(':')[3];
-  return group === undefined || !/^\d+$/u.test(group) ? undefined : Number(group);
+  const [, , user, group] = line?.split(':') ?? [];
+  const isNumber = (text: string | undefined) => text !== undefined && /^\d+$/u.test(text);
+  return isNumber(user) && isNumber(group) ? { userId: Number(user), groupId: Number(group) } : undefined;
+}
+
+export async function groupOfUser(name: string): Promise<number | undefined> {
+  return (await accountOf(name))?.groupId;
 }

@@ -9,8 +9,9 @@ suite('readConfig', () => {
   test('readConfig gives every field a default', () => {
     const config = readConfig({});
     assert.equal(config.api.port, 9440);
-    assert.deepEqual(config.bastion, { isEnabled: true, port: undefined, userAuthorities: [], destinations: [] });
-    assert.deepEqual(config.gateway, { user: 'myserver-gateway', workers: 0, host: '::', drainMs: 86_400_000 });
+    assert.deepEqual(config.bastion, { isEnabled: true, port: undefined, userAuthorities: [], destinations: [], recording: 'owner' });
+    const recordings = { dir: '/var/lib/myserver-gateway/recordings', keptMs: 30 * 86_400_000, mostBytes: 100 * 2 ** 20 };
+    assert.deepEqual(config.gateway, { user: 'myserver-gateway', workers: 0, host: '::', drainMs: 86_400_000, recordings });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
     assert.deepEqual(config.quota, { servers: 10, cpus: 16, memoryBytes: 16 * 2 ** 30, diskBytes: 100 * 2 ** 30 });
     assert.deepEqual(config.tokens, { lifetimeMs: 12 * 3_600_000, longestMs: 90 * 86_400_000 });
@@ -27,6 +28,14 @@ suite('readConfig', () => {
   test('readConfig reads for how many days the audit is kept, which is never none at all', () => {
     assert.equal(readConfig({ audit: { keepDays: 0.5 } }).audit.keptMs, 43_200_000);
     assert.throws(() => readConfig({ audit: { keepDays: 0 } }), { code: 'bad-configuration', message: /audit\.keepDays/u });
+  });
+
+  test('readConfig reads who may want recordings, and takes no path that a unit of systemd would read otherwise', () => {
+    assert.equal(readConfig({ gateway: { recordingSize: '1G' } }).gateway.recordings.mostBytes, 2 ** 30);
+    assert.equal(readConfig({ bastion: { recording: 'all' } }).bastion.recording, 'all');
+    assert.throws(() => readConfig({ bastion: { recording: 'some' } }), { code: 'bad-configuration', message: /bastion\.recording/u });
+    for (const recordingsDir of ['recordings', '/recordings', '/a b/recordings', '/srv/%i/recordings', '/srv/x\nReadWritePaths=/'])
+      assert.throws(() => readConfig({ gateway: { recordingsDir } }), { code: 'bad-configuration' }, recordingsDir);
   });
 
   test('readConfig refuses misspelt and ill-typed fields and names them', () => {

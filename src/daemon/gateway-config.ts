@@ -7,7 +7,11 @@ import { ipv4Network, ipv4Number } from '../core/ipv4.ts';
 import { parseGroupName } from '../core/names.ts';
 import type { Plan } from '../core/plan.ts';
 import { metadataNetwork } from '../core/ruleset.ts';
+import { type RecordingPolicy, recordingPolicies } from '../core/recording.ts';
 import { parsePublicKeys, publicKeyLine } from '../core/ssh-key.ts';
+import { parseSize } from '../core/sizes.ts';
+
+export const defaultRecordingsDir = '/var/lib/myserver-gateway/recordings';
 
 /** Where the bastion is when the configuration does not say: the first that is free. */
 export const usualBastionPorts: readonly number[] = [22, 3022];
@@ -29,6 +33,10 @@ export const gatewayFields = {
   host: text,
   /** How long sessions may go on after a restart of the gateway that lets them finish. */
   drainHours: Type.Number({ exclusiveMinimum: 0 }),
+  /** Where recordings of terminal sessions are, for how long, and how large one may be. */
+  recordingsDir: text,
+  recordingDays: Type.Number({ exclusiveMinimum: 0 }),
+  recordingSize: text,
 };
 
 export const bastionFields = {
@@ -39,17 +47,26 @@ export const bastionFields = {
   userAuthorities: Type.Array(text),
   /** What people may reach through it beyond their own servers. */
   destinations: Type.Array(DestinationSchema),
+  /** Which terminal sessions are recorded. */
+  recording: Type.Union(recordingPolicies.map((policy) => Type.Literal(policy))),
 };
 
 type Written<T extends Parameters<typeof Type.Object>[0]> = Partial<Static<ReturnType<typeof Type.Object<T>>>>;
 
 export interface GatewayConfig {
-  readonly gateway: { readonly user: string; readonly workers: number; readonly host: string; readonly drainMs: number };
+  readonly gateway: {
+    readonly user: string;
+    readonly workers: number;
+    readonly host: string;
+    readonly drainMs: number;
+    readonly recordings: { readonly dir: string; readonly keptMs: number; readonly mostBytes: number };
+  };
   readonly bastion: {
     readonly isEnabled: boolean;
     readonly port: number | undefined;
     readonly userAuthorities: readonly string[];
     readonly destinations: readonly ListedDestination[];
+    readonly recording: RecordingPolicy;
   };
 }
 
@@ -65,14 +82,30 @@ export function readGatewayConfig(
       workers: gateway.workers ?? 0,
       host: gateway.host ?? '::',
       drainMs: (gateway.drainHours ?? 24) * 3_600_000,
+      recordings: {
+        dir: readRecordingsDir(gateway.recordingsDir ?? defaultRecordingsDir),
+        keptMs: (gateway.recordingDays ?? 30) * 86_400_000,
+        mostBytes: parseSize(gateway.recordingSize ?? '100M', 'gateway.recordingSize'),
+      },
     },
     bastion: {
       isEnabled: bastion.enabled ?? true,
       port: bastion.port,
       userAuthorities: (bastion.userAuthorities ?? []).map(readAuthority),
       destinations: (bastion.destinations ?? []).map((one) => readDestination(one, plan)),
+      recording: bastion.recording ?? 'owner',
     },
   };
+}
+
+/** It is written into a unit of systemd's. Throws `bad-configuration`. */
+function readRecordingsDir(path: string): string {
+  if (!/^(?:\/[\w.-]+){2,}$/u.test(path))
+    throw fault(
+      'bad-configuration',
+      `gateway.recordingsDir is "${shorten(path)}": give the absolute path of a directory within another, of letters, digits, ".", "_" and "-"`,
+    );
+  return path;
 }
 
 /** Throws `bad-configuration`. */

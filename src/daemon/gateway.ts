@@ -96,6 +96,7 @@ async function work(config: Config, log: Log): Promise<void> {
     publicHost: hello.publicHost,
     version: hello.version,
     port,
+    recorder: config.gateway.recordings,
     hostKey: hello.hostKey,
     listen: { host: config.gateway.host, port },
     drainMs: () => drainMs,

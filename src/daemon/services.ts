@@ -10,6 +10,7 @@ import { heldIds } from '../core/plan-check.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
 import type { Ruleset } from '../core/ruleset.ts';
 import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
+import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { makePeopleControl } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
@@ -17,6 +18,7 @@ import { cableNameOf } from '../engines/engine.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { settingsWanted } from '../host/bring-up.ts';
 import { createImageBuilder } from '../host/image/build.ts';
+import type { ImageBuilder } from '../host/image/builder.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
 import { systemsWithSources } from '../host/image/sources.ts';
 import { hashPassword } from '../host/password-hash.ts';
@@ -27,11 +29,12 @@ import { makeNftFirewall } from '../network/nft/nft-firewall.ts';
 import { makeApi } from '../rest/api.ts';
 import { openStore } from '../store/open.ts';
 import type { ServerRecord } from '../store/servers.ts';
-import { groupOfUser } from './account.ts';
+import { accountOf, groupOfUser } from './account.ts';
 import { rulesFile, type Config } from './config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
+import { makeRecordingsDir } from './recordings-dir.ts';
 import { guessPublicHost } from './public-host.ts';
 import { readVersion } from './version.ts';
 
@@ -55,27 +58,25 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   const store = undo.use(await openStore({ path: join(config.stateDir, 'store.db'), clock: systemClock, log }));
   const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
   const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });
+  const recordingFiles = makeRecordingFiles({ ...config.gateway.recordings, clock: systemClock });
   const control = makeServerControl({
     store,
     engine,
     firewall,
     plan,
     rulesetOf: (servers) => rulesetFor(config, servers, gateway.bastion()?.port),
-    builder: createImageBuilder({
-      outDir: join(config.cacheDir, 'images'),
-      workDir: join(config.cacheDir, 'build'),
-      cacheDir: join(config.cacheDir, 'packages'),
-      clock: systemClock,
-    }),
+    builder: builderFor(config),
     recipes: { of: recipeOf, buildable: buildableHere },
     hands: handsFor(config),
     host: hostDoctorFor(config),
     settings: settingsFor(config),
     auditKeptMs: config.audit.keptMs,
+    recordingFiles,
     facts: {
       version: await readVersion(),
       publicHost: config.publicHost ?? guessPublicHost(config.engine.network),
       bastion: () => gateway.bastion(),
+      recording: config.bastion.recording,
     },
     clock: systemClock,
     log,
@@ -96,10 +97,12 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     people,
     facts: () => control.facts,
     settings: { authorities: config.bastion.userAuthorities, destinations: config.bastion.destinations },
+    recordingFiles,
     clock: systemClock,
     onListening: () => void control.rules.settle().catch(() => {}),
   });
   control.events.subscribe(changed);
+  await prepareRecordings(config, log);
   const api = await makeApi({
     control,
     people,
@@ -125,6 +128,16 @@ async function gatewaySocket({
 }: Config): Promise<{ readonly path: string; readonly groupId: number } | undefined> {
   const groupId = bastion.isEnabled ? await groupOfUser(gateway.user) : undefined;
   return groupId === undefined ? undefined : { path: gatewaySocketPath(runDir), groupId };
+}
+
+/** A place that cannot be made is told of: sessions go on without being recorded. */
+async function prepareRecordings({ bastion, gateway }: Config, log: Log): Promise<void> {
+  const account = bastion.isEnabled && bastion.recording !== 'off' ? await accountOf(gateway.user) : undefined;
+  if (account === undefined) return;
+  const { dir } = gateway.recordings;
+  await makeRecordingsDir(dir, account).catch((error: unknown) =>
+    log.warn({ dir, error: messageOf(error) }, 'the directory of recordings could not be made: nothing can be recorded'),
+  );
 }
 
 /** A bridge that was made anew, or another program, may have undone what `up` set; a kernel that refuses is told of, and is no reason not to run. */
@@ -156,6 +169,15 @@ function rulesetFor({ plan, firewall, engine }: Config, servers: readonly Server
     keepSource: firewall.keepSource,
     otherForwarding: firewall.otherForwarding,
   };
+}
+
+function builderFor({ cacheDir }: Config): ImageBuilder {
+  return createImageBuilder({
+    outDir: join(cacheDir, 'images'),
+    workDir: join(cacheDir, 'build'),
+    cacheDir: join(cacheDir, 'packages'),
+    clock: systemClock,
+  });
 }
 
 function handsFor({ plan }: Config): HostHands {

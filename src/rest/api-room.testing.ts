@@ -9,6 +9,7 @@ import { Secret } from '../base/secret.ts';
 import type { Problem } from '../contract/schemas.ts';
 import { parsePersonName } from '../core/names.ts';
 import { type GatewayControl, type GatewaySettings, makeGatewayControl } from '../control/gateway/gateway-control.ts';
+import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { hashPassword } from '../control/people/password-hash.ts';
 import { makePeopleControl, type PeopleControl } from '../control/people/people-control.ts';
 import { type ControlRoom, makeControlRoom } from '../testing/control-room.ts';
@@ -68,6 +69,7 @@ export async function makeApiRoom(
     world: room.control.world,
     facts: () => room.control.facts,
     settings: { authorities: options.authorities ?? [], destinations: options.destinations ?? [] },
+    recordingFiles: makeRecordingFiles({ dir: room.recordingsDir, keptMs: 30 * 86_400_000, clock }),
     onListening: () => {},
   });
   const socketPath = join(dir, 'root.sock');

@@ -63,7 +63,7 @@ function sessionView({ credential, person, passwordMustChange, permits }: Signed
   return { credential, person, passwordMustChange, permits: permits === undefined ? null : [...permits] };
 }
 
-function placeView({ record, address, sshPort, hostKey }: EnterablePlace): Place {
+function placeView({ record, address, sshPort, hostKey, recordedBy }: EnterablePlace): Place {
   const { id, generation, name, owner, admin, gatewayKey } = record;
   return {
     id,
@@ -75,6 +75,6 @@ function placeView({ record, address, sshPort, hostKey }: EnterablePlace): Place
     sshPort,
     hostKey: hostKey ?? null,
     hasGatewayKey: gatewayKey,
-    isRecorded: false,
+    recordedBy: recordedBy ?? null,
   };
 }

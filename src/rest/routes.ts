@@ -9,6 +9,7 @@ import { installationHandlers } from './installation.ts';
 import { operationHandlers } from './operations.ts';
 import { peopleHandlers } from './people.ts';
 import { internalHandlers } from './internal.ts';
+import { recordingHandlers } from './recordings.ts';
 import { sessionHandlers } from './sessions.ts';
 import { serverHandlers } from './servers.ts';
 import { tokenHandlers } from './tokens.ts';
@@ -24,6 +25,7 @@ export function makeHandlers(parts: HandlerParts): Handlers {
     ...groupHandlers(parts),
     ...grantHandlers(parts),
     ...sessionHandlers(parts),
+    ...recordingHandlers(parts),
   };
 }
 

@@ -2,9 +2,11 @@
 import type { EventView } from '../contract/events.ts';
 import type * as wire from '../contract/schemas.ts';
 import type { PublicPort } from '../core/plan.ts';
+import { recordedBy } from '../core/recording.ts';
 import { statusOf } from '../core/server.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
 import { keyFingerprint } from '../control/key-fingerprint.ts';
+import type { ShownRecording } from '../control/gateway/recordings.ts';
 import type { ShownSession } from '../control/gateway/live-sessions.ts';
 import type { ShownGrant } from '../control/people/grants.ts';
 import type { ShownGroup } from '../control/people/groups.ts';
@@ -48,7 +50,7 @@ export function makeViews(facts: () => InstallationFacts) {
   return {
     server,
     detail(shown: ShownDetail): wire.ServerDetail {
-      const { plan, publicHost } = facts();
+      const { plan, publicHost, recording } = facts();
       const { record, hostKey, usage } = shown;
       return {
         server: server(shown),
@@ -56,6 +58,8 @@ export function makeViews(facts: () => InstallationFacts) {
         hostKey: hostKey ?? null,
         hostKeyFingerprint: hostKey === undefined ? null : keyFingerprint(hostKey.split(' ')[1] ?? ''),
         gatewayKey: record.gatewayKey,
+        record: record.isRecorded,
+        recordedBy: recordedBy(recording, record.isRecorded) ?? null,
         usage: usage === undefined ? null : { ...usage, diskBytes: usage.diskBytes ?? null },
       };
     },
@@ -200,6 +204,10 @@ export function sessionView({
   bytesOut,
 }: ShownSession): wire.SessionView {
   return { id, person, from: fromAddress ?? null, kind, serverId: serverId ?? null, detail, since: time(sinceMs), bytesIn, bytesOut };
+}
+
+export function recordingView({ name, serverId, generation, person, startedMs, bytes }: ShownRecording): wire.RecordingView {
+  return { name, serverId: serverId ?? null, generation, person: person ?? null, startedAt: time(startedMs), bytes };
 }
 
 export function goneView({ id, generation }: ServerRecord): EventView {

@@ -11,6 +11,7 @@ import { rulesOf } from '../core/ruleset-plan.ts';
 import { defaultLimits } from '../core/server.ts';
 import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
+import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { makeServerControl, type WholeControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { cableNameOf } from '../engines/engine.ts';
@@ -28,6 +29,8 @@ export interface ControlRoom extends AsyncDisposable {
   readonly engine: FakeEngine;
   readonly firewall: FakeFirewall;
   readonly held: Set<number>;
+  /** Made by whoever puts a recording there. */
+  readonly recordingsDir: string;
   /** A caller for a person of that name, made when there is none yet. */
   as(name: string, role?: 'user' | 'staff' | 'administrator'): Promise<Caller>;
   /** Another control on the same store, engine and firewall; the former one is let go without ceremony. */
@@ -61,6 +64,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
   const engine = makeFakeEngine({ world: worldWithImages() });
   const firewall = makeFakeFirewall();
   const held = new Set<number>();
+  const recordingsDir = join(dir, 'recordings');
   const plan = parsePlan({});
   const lives = new Map<ServerControl, Life | undefined>();
 
@@ -85,16 +89,12 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       }),
       builder: { build: () => Promise.reject(new Error('no images are built in this test')) },
       recipes: { of: recipeOf, buildable: () => Promise.resolve([]) },
-      hands: {
-        heldIds: () => Promise.resolve(held),
-        hashPassword: options.hashPassword ?? ((password) => Promise.resolve(`$6$${password.reveal().length}`)),
-        answersSsh: () => Promise.resolve(true),
-        means: { memoryBytes: 16 * 2 ** 30, cpus: 4 },
-      },
+      hands: handsFor(held, options),
       host: { examine: () => Promise.resolve([]), mend: () => Promise.resolve(''), checkPlan: () => Promise.resolve([]) },
       settings: { ...settings, ...options.settings },
       auditKeptMs: 400 * 86_400_000,
-      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined },
+      recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
+      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, recording: 'owner' },
       clock: systemClock,
       log: silentLog,
     });
@@ -110,6 +110,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
     engine,
     firewall,
     held,
+    recordingsDir,
     as: async (name, role = 'user') => await callerOf(store, name, role),
     async restart(life) {
       // One that has died never answers: it is told to let go of its timers, and not waited for.
@@ -126,6 +127,15 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       await store[Symbol.asyncDispose]();
       await rm(dir, { recursive: true });
     },
+  };
+}
+
+function handsFor(held: ReadonlySet<number>, { hashPassword }: ControlRoomOptions): HostHands {
+  return {
+    heldIds: () => Promise.resolve(held),
+    hashPassword: hashPassword ?? ((password) => Promise.resolve(`$6$${password.reveal().length}`)),
+    answersSsh: () => Promise.resolve(true),
+    means: { memoryBytes: 16 * 2 ** 30, cpus: 4 },
   };
 }
 

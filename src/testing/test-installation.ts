@@ -159,5 +159,6 @@ function configFor(engine: TestEngine, places: object, more: Readonly<Record<str
     firewall: { table: 'myserver_test' },
     overcommit: { memory: 100, cpus: 100, disk: 100 },
     ...more,
+    gateway: { recordingsDir: join(engine.dir, 'recordings'), ...more['gateway'] },
   };
 }

@@ -8,6 +8,7 @@ import { fault } from '../../core/errors.ts';
 import { parseGeneration, parseServerId, type ServerId } from '../../core/ids.ts';
 import { parsePersonName } from '../../core/names.ts';
 import { parseDestination } from '../../core/destination.ts';
+import { recordedBy, type RecordedBy } from '../../core/recording.ts';
 import { parseServerReference, type ServerReference } from '../../core/login.ts';
 import { statusOf } from '../../core/server.ts';
 import type { AccessDesk } from '../access-desk.ts';
@@ -23,6 +24,8 @@ import { type GatewayCaller, type GatewayCallers, makeGatewayCallers, passwordTa
 import { type KeyOffer, type SignedInAtGateway, signInByKey } from './key-sign-in.ts';
 import { type LiveSessions, makeLiveSessions } from './live-sessions.ts';
 import { type ListedDestination, listedFor } from './listed-destinations.ts';
+import type { RecordingFiles } from './recording-files.ts';
+import { makeRecordings, type Recordings } from './recordings.ts';
 import { type Credentials, makeCredentials } from './session-credential.ts';
 import { makeUsedSessions } from './used-sessions.ts';
 
@@ -40,6 +43,7 @@ export interface GatewayControlOptions {
   readonly people: PeopleControl;
   readonly facts: () => InstallationFacts;
   readonly settings: GatewaySettings;
+  readonly recordingFiles: RecordingFiles;
   readonly clock: Clock;
   /** The port is another one than before: rules may have to follow. */
   readonly onListening: () => void;
@@ -50,6 +54,8 @@ export interface EnterablePlace {
   readonly address: string;
   readonly sshPort: number;
   readonly hostKey: string | undefined;
+  /** Undefined: terminal sessions are not recorded. */
+  readonly recordedBy: RecordedBy | undefined;
 }
 
 export type FoundDestination =
@@ -66,6 +72,7 @@ export interface GatewayReport {
 export interface GatewayControl {
   readonly callers: GatewayCallers;
   readonly live: LiveSessions;
+  readonly recordings: Recordings;
   hostKey(): Promise<KeyPair>;
   /** Undefined: the key would do. */
   signInByKey(offer: KeyOffer): Promise<SignedInAtGateway | undefined>;
@@ -95,6 +102,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
   return {
     callers,
     live: makeLiveSessions({ ...options, callers }),
+    recordings: makeRecordings(options),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
       await signInByKey({ store, signIn: people.signIn, credentials, usedSessions, clock, authorities: settings.authorities }, offer),
@@ -155,7 +163,7 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
   }
 
   async function enterable(caller: GatewayCaller['caller'], server: ServerReference): Promise<EnterablePlace> {
-    const { plan } = facts();
+    const { plan, recording } = facts();
     const id = await idOf(server, caller);
     if ((await store.servers.get(id)) === undefined) await noteRefusal(caller, 'enter', `no server ${id}`);
     const { record } = await access.require(caller, id, 'enter');
@@ -167,7 +175,13 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
     }
     const hostKey = await store.hostKeys.get(record.owner, record.id);
     const sshPort = plan.portsOf(record.id).find(({ block, protocol }) => block === 'ssh' && protocol === 'tcp')?.privatePort ?? 22;
-    return { record, address: plan.addressOf(record.id), sshPort, hostKey: hostKey?.publicKey };
+    return {
+      record,
+      address: plan.addressOf(record.id),
+      sshPort,
+      hostKey: hostKey?.publicKey,
+      recordedBy: recordedBy(recording, record.isRecorded),
+    };
   }
 
   return {

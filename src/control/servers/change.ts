@@ -22,17 +22,20 @@ const limitKeys = ['memoryBytes', 'cpus', 'diskBytes'] as const;
 export async function changeServer(parts: ServerParts, caller: Caller, id: number, change: ChangeRequest): Promise<boolean> {
   const { access, store, world, events } = parts;
   const wantsLimits = limitKeys.some((key) => change[key] !== undefined);
-  const { record } = await access.require(caller, id, wantsLimits || change.name !== undefined ? 'set' : 'notes');
+  const deed = change.record !== undefined ? 'share' : wantsLimits || change.name !== undefined ? 'set' : 'notes';
+  const { record } = await access.require(caller, id, deed);
   world.requireMatch();
   refuseWhile(parts, record, 'set');
   const details = {
     ...(change.notes === undefined ? {} : { notes: readNotes(change.notes) }),
     ...(change.name === undefined ? {} : { name: change.name === null ? undefined : parseServerName(change.name) }),
+    ...(change.record === undefined ? {} : { isRecorded: change.record }),
   };
   const needsRestart =
     wantsLimits && (await parts.changes.inLane(record.generation, async () => await changeLimits(parts, caller, record, change)));
   if (Object.keys(details).length > 0) await store.servers.update(record.generation, details);
-  await access.wrote(caller, record, 'set', Object.keys(change).join(', '));
+  const words = Object.keys(change).map((key) => (key === 'record' ? `record ${change.record === true ? 'on' : 'off'}` : key));
+  await access.wrote(caller, record, 'set', words.join(', '));
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
   return needsRestart;
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Client, ClientChannel, PseudoTtyOptions, ServerChannel, X11Options } from 'ssh2';
 import { fault } from '../../core/errors.ts';
 import type { LedgerLine } from './ledger.ts';
+import type { Recording } from './recording.ts';
 import { afterWrites, flushed } from './relay.ts';
 import type { SessionRequest, TerminalRequest, Wanted } from './session-request.ts';
 
@@ -23,20 +24,27 @@ export interface SessionParts {
   readonly request: SessionRequest;
   readonly wanted: Wanted;
   readonly line: LedgerLine;
+  readonly recording: Recording | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Resolves when the program on the server has ended and its last byte is on its way. Leaves the person's channel open. Throws where no session comes about. */
 export async function runOnServer(parts: SessionParts): Promise<Outcome> {
-  const { channel, request, line, signal } = parts;
+  const { channel, request, line, recording, signal } = parts;
   const { stream, ended } = await open(parts);
   const undo = [
     request.onSignal((name) => stream.signal(name)),
-    request.terminal?.onResize(() => stream.setWindow(...windowOf(request.terminal))),
+    request.terminal?.onResize((size) => {
+      stream.setWindow(...windowOf(request.terminal));
+      recording?.resize(size);
+    }),
   ];
   const count = (data: Buffer) => line.in(data.length);
   channel.on('data', count);
-  stream.on('data', (data: Buffer) => line.out(data.length));
+  stream.on('data', (data: Buffer) => {
+    line.out(data.length);
+    recording?.output(data);
+  });
   stream.stderr.on('data', (data: Buffer) => line.out(data.length));
   // Its end is sent on by hand: once the person's side is at its end, the program reads EOF and may go on writing.
   channel.pipe(stream, { end: false });

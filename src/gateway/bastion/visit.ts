@@ -15,6 +15,7 @@ import { askOnChannel } from './channel-question.ts';
 import { serveForwards } from './forwards.ts';
 import { type InnerPool, makeInnerPool } from './inner-pool.ts';
 import type { Ledger, LedgerLine } from './ledger.ts';
+import { beginRecording, realRecorder, type RecorderOptions, type Recording } from './recording.ts';
 import { serveRemoteForwards } from './remote-forwards.ts';
 import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
 import { gatherRequest, type SessionRequest, type Wanted } from './session-request.ts';
@@ -30,6 +31,7 @@ export interface VisitOptions {
   readonly publicHost: string;
   readonly port: number;
   readonly version: string;
+  readonly recorder: Pick<RecorderOptions, 'dir' | 'mostBytes'>;
 }
 
 export interface Visit {
@@ -158,6 +160,7 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
     channel.stderr.write(`\r\n${reason}\r\n`);
     cut.abort();
   });
+  const recording = record(visit, { channel, request, place, user, id: line.id });
   try {
     const outcome = await runOnServer({
       inner: lease.client,
@@ -165,6 +168,7 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
       request,
       wanted,
       line,
+      recording,
       signal: AbortSignal.any([signal, cut.signal]),
     });
     line.end(outcome.signal === undefined ? `exit ${outcome.code}` : `signal ${outcome.signal}`);
@@ -172,7 +176,25 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
   } catch (error) {
     line.end('failed');
     throw error;
+  } finally {
+    recording?.end();
   }
+}
+
+interface Scene extends Pick<Sitting, 'channel' | 'request'> {
+  readonly place: Place;
+  readonly user: string;
+  /** In the ledger. */
+  readonly id: string;
+}
+
+/** Begins a recording where somebody wants one, and says so. Undefined: there is none. */
+function record({ guest, options }: Visit, { channel, request: { terminal }, place, user, id }: Scene): Recording | undefined {
+  if (place.recordedBy === null || terminal === undefined) return undefined;
+  const whose = place.recordedBy === 'owner' ? `${place.owner}, who owns server ${place.id}, wants` : 'the administrator wants of all';
+  channel.stderr.write(`This session is recorded, as ${whose}.\r\n`);
+  const about = { id, server: place, person: guest.person, user, term: terminal.term, size: terminal.size() };
+  return beginRecording(about, { ...realRecorder, ...options.recorder, log: options.log });
 }
 
 async function runInLobby(visit: Visit, sitting: Sitting): Promise<number> {
