@@ -23,7 +23,8 @@ export const registerInfo: Register = (program, invocation) => {
   });
 };
 
-function fieldsOf({ server, waysIn, hostKeyFingerprint, gatewayKey, usage }: ServerDetail): readonly (readonly [string, Cell])[] {
+function fieldsOf(detail: ServerDetail): readonly (readonly [string, Cell])[] {
+  const { server, waysIn, hostKeyFingerprint, gatewayKey, usage } = detail;
   return [
     ['server', server.id],
     ...(server.name === null ? [] : [['name', server.name] as const]),
@@ -43,11 +44,18 @@ function fieldsOf({ server, waysIn, hostKeyFingerprint, gatewayKey, usage }: Ser
     ...(usage === null ? [] : [['processes', usage.processes] as const]),
     ['host key', hostKeyFingerprint ?? 'not known'],
     ['gateway key', gatewayKey ? "installed in the admin's authorized_keys" : 'not installed'],
+    ['recording', recordingOf(detail)],
     ['created', server.createdAt],
     ...(server.notes === '' ? [] : [['notes', server.notes] as const]),
     ['your right', server.right],
     ...waysIn.map((way) => [`way in: ${way.kind}`, way.text] as const),
   ];
+}
+
+function recordingOf({ record, recordedBy }: ServerDetail): string {
+  if (recordedBy === 'administrator') return 'terminal sessions through the bastion, as the administrator wants of all';
+  if (recordedBy === 'owner') return 'terminal sessions through the bastion, as the owner wants';
+  return record ? 'none: the owner wants it, and the administrator has switched it off' : 'none';
 }
 
 function ofLimit(used: number | undefined, limit: number): string {

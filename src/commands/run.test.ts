@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { errorCatalogue } from '../core/errors.ts';
 import { golden } from './golden.testing.ts';
-import { personNamed, MemoryControl, serverOf } from './memory-control.testing.ts';
+import { personNamed, MemoryControl, recordingName, serverOf } from './memory-control.testing.ts';
 import { commandEntries, makeProgram } from './run.ts';
 import { type Typed, typed } from './typed.testing.ts';
 import { usageText } from './usage.ts';
@@ -69,6 +69,20 @@ suite('backup', () => {
       { name: 'backup', input: { body: { path: '/home/jbond007/monday.db', force: true } }, idempotencyKey: undefined },
     ]);
     assert.equal(output, 'the store is copied to /home/jbond007/monday.db\n');
+  });
+});
+
+suite('recording', () => {
+  const cast = '{"version":2,"width":80,"height":24}\n[0.5,"o","\\u009b31mhello\\r\\n"]\n';
+
+  test('recording show prints the whole cast, and nothing in it that a terminal could obey', async () => {
+    const { output, exitCode } = await typed(['recording', 'show', recordingName]);
+    assert.deepEqual({ output, exitCode }, { output: cast, exitCode: 0 });
+  });
+
+  test('recording list names server and person', async () => {
+    for (const words of [['recordings'], ['recording', 'list', '123']])
+      assert.match((await typed(words)).output, new RegExp(`^${recordingName} +123 +mm +`, 'mu'));
   });
 });
 

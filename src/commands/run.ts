@@ -40,6 +40,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { names: ['logout'], load: async () => (await import('./logout.ts')).registerLogout },
   { names: ['token', 'tokens'], load: async () => (await import('./token.ts')).registerToken },
   { names: ['sessions', 'session'], load: async () => (await import('./sessions.ts')).registerSessions },
+  { names: ['recording', 'recordings'], load: async () => (await import('./recording.ts')).registerRecording },
   { names: ['image', 'images'], load: async () => (await import('./image.ts')).registerImage },
   { names: ['plan'], load: async () => (await import('./plan.ts')).registerPlan },
   { names: ['operation', 'operations'], load: async () => (await import('./operation.ts')).registerOperation },

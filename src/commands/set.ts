@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import type { Output } from '../contract/route.ts';
 import type { Routes } from '../contract/routes.ts';
 import type { ChangeServer } from '../contract/schemas.ts';
@@ -16,6 +17,7 @@ interface SetOptions extends CommonOptions {
   readonly disk?: string;
   /** false: `--no-gateway-key`. */
   readonly gatewayKey?: boolean;
+  readonly record?: 'on' | 'off';
 }
 
 export const registerSet: Register = (program, invocation) => {
@@ -27,6 +29,7 @@ export const registerSet: Register = (program, invocation) => {
       'myserver set 123 --notes "web course, group 4"',
       'myserver set 123 --no-gateway-key    # the bastion will ask for a password',
       "myserver set 123 --notes ''    # no notes",
+      'myserver set 123 --record on    # terminal sessions through the bastion, and people are told',
     ],
     more: 'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.',
   })
@@ -36,13 +39,17 @@ export const registerSet: Register = (program, invocation) => {
     .option('--mem <size>', 'memory: 512 (MiB), 512M, 1G')
     .option('--cpus <n>', 'CPUs')
     .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow')
-    .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys");
+    .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys")
+    .addOption(new Option('--record <on|off>', 'record terminal sessions through the bastion; for the owner').choices(['on', 'off']));
   perform<SetOptions>(command, async (args, options) => {
     const ids = parseIds(listed(args[0]));
     const body = changeOf(options);
     const dropsGatewayKey = options.gatewayKey === false;
     if (Object.keys(body).length === 0 && !dropsGatewayKey)
-      throw fault('bad-request', 'nothing to change was given: add --notes, --name, --mem, --cpus or --disk (see "myserver set --help")');
+      throw fault(
+        'bad-request',
+        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk or --record (see "myserver set --help")',
+      );
     const client = invocation.client(options);
     const changed: Output<Routes['changeServer']>[] = [];
     for (const id of ids) {
@@ -69,13 +76,14 @@ export const registerSet: Register = (program, invocation) => {
   });
 };
 
-function changeOf({ notes, name, mem, cpus, disk }: SetOptions): ChangeServer {
+function changeOf({ notes, name, mem, cpus, disk, record }: SetOptions): ChangeServer {
   return {
     ...(notes === undefined ? {} : { notes }),
     ...(typeof name === 'string' ? { name } : {}),
     ...(name === false ? { name: null } : {}),
     ...(mem === undefined ? {} : { memoryBytes: parseMemory(mem) }),
     ...(cpus === undefined ? {} : { cpus: parseCount(cpus, 'a number of CPUs', 1, 512) }),
+    ...(record === undefined ? {} : { record: record === 'on' }),
     ...(disk === undefined ? {} : { diskBytes: parseDisk(disk) }),
   };
 }

@@ -34,6 +34,7 @@ You
   password                     change the password you sign in with
   token list|revoke            where you are signed in
   sessions list|kill           who is in a server through the gateway now
+  recording list|show|remove   what terminals of your servers showed, where you want it recorded: set 123 --record on
 
 The installation
   image list|build|import|remove   what servers are made from
