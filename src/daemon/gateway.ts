@@ -18,6 +18,7 @@ import { makeControlLink, type ControlLink } from '../gateway/control-link.ts';
 import { type Config, defaultConfigPath, loadConfig } from './config.ts';
 import { usualBastionPorts } from './gateway-config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
+import { letBuffersPass } from './heap.ts';
 import { runServices } from './lifecycle.ts';
 import { makeLog } from './log.ts';
 
@@ -79,6 +80,7 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
 }
 
 async function work(config: Config, log: Log): Promise<void> {
+  letBuffersPass();
   const link = makeControlLink(gatewaySocketPath(config.runDir));
   const hello = await untilControlAnswers(link, log);
   const port = Number(process.env[portVariable]);
