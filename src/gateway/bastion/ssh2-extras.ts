@@ -53,6 +53,11 @@ export function hangUp(connection: Connection): void {
   setTimeout(() => socket.destroy(), goodbyeMs).unref();
 }
 
+/** The same, of the connection that a channel belongs to. */
+export function socketOfChannel(channel: Channel): Socket {
+  return (channel as unknown as { readonly _client: Inside })._client._sock;
+}
+
 /** Text that the client shows to the person during the sign-in. */
 export function sendBanner(connection: Connection, text: string): void {
   const protocol = inside(connection)._protocol;
