@@ -18,6 +18,9 @@ const connectMs = 10_000;
 /** What may wait in here for one stream; with Node's own 64 KiB there would be nothing to gather. */
 const waitingBytes = 2 ** 19;
 
+/** How long a server may take for the last bytes of somebody who has gone. */
+const lastBytesMs = 30_000;
+
 /** Throws what Node says when nobody answers. */
 export async function connectTo(address: string, port: number, signal: AbortSignal): Promise<Socket> {
   const options = { host: address, port, allowHalfOpen: true, noDelay: true, highWaterMark: waitingBytes };
@@ -32,7 +35,7 @@ export async function connectTo(address: string, port: number, signal: AbortSign
 }
 
 /** All of it, until both directions have ended or one end has gone. `channel` is the person's. Never throws. */
-export async function relay(channel: Channel, other: Duplex, counter: Counter): Promise<void> {
+export async function relay(channel: Channel, other: Socket, counter: Counter): Promise<void> {
   const person = socketOfChannel(channel);
   channel.on('data', (data: Buffer) => {
     counter.in(data.length);
@@ -49,7 +52,9 @@ export async function relay(channel: Channel, other: Duplex, counter: Counter): 
   await Promise.race([Promise.all([once(channel, 'end').catch(() => {}), once(other, 'end').catch(() => {})]), ...over]);
   await flushed(channel);
   channel.close();
-  other.destroy();
+  other.destroySoon();
+  const late = setTimeout(() => other.destroy(), lastBytesMs);
+  other.once('close', () => clearTimeout(late));
 }
 
 /** Two channels of SSH, as for an agent or X11: the same, and both are closed. */
