@@ -1,4 +1,5 @@
 /** Who asks, through which door. Every verb of control takes a caller; `core/access` decides by its actor, the audit names the rest. */
+import type { Secret } from '../base/secret.ts';
 import type { Actor, PersonActor } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import type { PersonName } from '../core/names.ts';
@@ -11,6 +12,8 @@ export interface Caller {
   readonly fromAddress: string | undefined;
   /** The token that was shown, when it was a token. */
   readonly tokenId: string | undefined;
+  /** Told before one's own new password holds, so that the sign-in by which it was changed goes on counting. */
+  readonly keepSignedIn?: (passwordHash: Secret) => void;
 }
 
 export const controlItself: Caller = { actor: { kind: 'root' }, via: 'control', fromAddress: undefined, tokenId: undefined };

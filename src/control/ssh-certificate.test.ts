@@ -31,9 +31,12 @@ const forAda = ['-n', 'ada', '-V', '20260601000000Z:20260701000000Z'];
 
 const make = async (...options: readonly string[]) => readCertificate(await certify(folder, authority.file, signer.line, options));
 
-function refusedWith(why: RegExp) {
-  return (error: unknown) => error instanceof Fault && error.code === 'not-signed-in' && why.test(error.message);
+function refusedWith(why: RegExp, code = 'not-signed-in') {
+  return (error: unknown) => error instanceof Fault && error.code === code && why.test(error.message);
 }
+
+/** Signed by an authority, and good for nothing here and now. */
+const forbiddenWith = (why: RegExp) => refusedWith(why, 'not-allowed');
 
 suite('readCertificate', () => {
   test('tells what ssh-keygen wrote', async () => {
@@ -152,13 +155,13 @@ suite('checkCertificate', () => {
 
   test('refuses a host’s certificate, one for others, and one for nobody by name', async () => {
     const host = await make('-h', ...forAda);
-    assert.throws(() => checkCertificate(host, usual), refusedWith(/for a host/u));
+    assert.throws(() => checkCertificate(host, usual), forbiddenWith(/for a host/u));
     const two = await make('-n', 'bob,root', '-V', '20260601000000Z:20260701000000Z');
-    assert.throws(() => checkCertificate(two, usual), refusedWith(/for "bob", "root", not for "ada"/u));
+    assert.throws(() => checkCertificate(two, usual), forbiddenWith(/for "bob", "root", not for "ada"/u));
     checkCertificate(two, { ...usual, person: 'bob' });
     const nobody = await make('-V', '20260601000000Z:20260701000000Z');
-    assert.throws(() => checkCertificate(nobody, usual), refusedWith(/nobody by name/u));
-    assert.throws(() => checkCertificate(nobody, { ...usual, person: '' }), refusedWith(/nobody by name/u));
+    assert.throws(() => checkCertificate(nobody, usual), forbiddenWith(/nobody by name/u));
+    assert.throws(() => checkCertificate(nobody, { ...usual, person: '' }), forbiddenWith(/nobody by name/u));
   });
 
   test('keeps to the second from and until which it is valid', async () => {
@@ -166,8 +169,8 @@ suite('checkCertificate', () => {
     const [from, until] = [Date.parse('2026-06-01T00:00:00Z'), Date.parse('2026-07-01T00:00:00Z')];
     checkCertificate(certificate, { ...usual, nowMs: from });
     checkCertificate(certificate, { ...usual, nowMs: until - 1 });
-    assert.throws(() => checkCertificate(certificate, { ...usual, nowMs: from - 1 }), refusedWith(/not valid yet/u));
-    assert.throws(() => checkCertificate(certificate, { ...usual, nowMs: until }), refusedWith(/no longer valid/u));
+    assert.throws(() => checkCertificate(certificate, { ...usual, nowMs: from - 1 }), forbiddenWith(/not valid yet/u));
+    assert.throws(() => checkCertificate(certificate, { ...usual, nowMs: until }), forbiddenWith(/no longer valid/u));
     checkCertificate(await make('-n', 'ada'), { ...usual, nowMs: Date.parse('2999-01-01T00:00:00Z') });
   });
 
@@ -177,19 +180,19 @@ suite('checkCertificate', () => {
       checkCertificate(certificate, { ...usual, fromAddress: good });
     }
     for (const wrong of ['192.0.2.128', '198.51.100.8', '2001:db9::1', '::1', '', 'unix', 'fe80::1%eth0']) {
-      assert.throws(() => checkCertificate(certificate, { ...usual, fromAddress: wrong }), refusedWith(/comes from elsewhere/u), wrong);
+      assert.throws(() => checkCertificate(certificate, { ...usual, fromAddress: wrong }), forbiddenWith(/comes from elsewhere/u), wrong);
     }
     for (const list of ['', '*', '!10.0.0.0/8', '192.0.2.0/33', '192.0.2.0/x', '192.0.2.0/24/1', '0.0.0.0/0,nonsense']) {
       const strange = { ...certificate, criticalOptions: new Map([['source-address', list]]) };
-      assert.throws(() => checkCertificate(strange, usual), refusedWith(/comes from elsewhere/u), list);
+      assert.throws(() => checkCertificate(strange, usual), forbiddenWith(/comes from elsewhere/u), list);
     }
   });
 
   test('refuses conditions that it does not keep to, and ignores extensions that it does not know', async () => {
     const forced = await make(...forAda, '-O', 'force-command=/bin/true');
-    assert.throws(() => checkCertificate(forced, usual), refusedWith(/force-command/u));
+    assert.throws(() => checkCertificate(forced, usual), forbiddenWith(/force-command/u));
     const unknown = await make(...forAda, '-O', 'critical:moon@example.org=full');
-    assert.throws(() => checkCertificate(unknown, usual), refusedWith(/moon@example\.org/u));
+    assert.throws(() => checkCertificate(unknown, usual), forbiddenWith(/moon@example\.org/u));
     checkCertificate(await make(...forAda, '-O', 'extension:login@example.org=ada'), usual);
   });
 
@@ -204,8 +207,8 @@ suite('checkCertificate', () => {
       assert.ok(certificate !== undefined);
       const check = () => checkCertificate(certificate, { ...usual, isUserVerified });
       if (isIn) check();
-      else assert.throws(check, refusedWith(/PIN or a fingerprint/u));
-      assert.throws(() => checkCertificate(certificate, usual), refusedWith(/PIN or a fingerprint/u));
+      else assert.throws(check, forbiddenWith(/PIN or a fingerprint/u));
+      assert.throws(() => checkCertificate(certificate, usual), forbiddenWith(/PIN or a fingerprint/u));
     }
   });
 });

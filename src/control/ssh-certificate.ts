@@ -125,18 +125,21 @@ export interface CertificateCheck {
   readonly isUserVerified?: boolean;
 }
 
-/** Returns when the certificate lets this person in from there, now. Throws `not-signed-in` with the reason, or `bad-key`. */
+/**
+ * Returns when the certificate lets this person in from there, now. Throws `not-signed-in` or `bad-key` for what no authority here signed, and `not-allowed`
+ * for what one did: the reason is for the eyes of whoever holds it, who else would not know what to have changed.
+ */
 export function checkCertificate(certificate: SshCertificate, check: CertificateCheck): void {
   if (!isOfAuthority(certificate.authorityKey, check.authorities)) throw refused('was signed by a key that is no authority here');
   checkAuthoritySignature(certificate);
-  if (certificate.type !== 'user') throw refused('is for a host, not for a person');
+  if (certificate.type !== 'user') throw forbidden('is for a host, not for a person');
   if (!certificate.principals.includes(check.person)) {
     const names = certificate.principals.slice(0, 5).map((name) => `"${shorten(name)}"`);
-    throw refused(`is for ${names.length === 0 ? 'nobody by name' : names.join(', ')}, not for "${shorten(check.person)}"`);
+    throw forbidden(`is for ${names.length === 0 ? 'nobody by name' : names.join(', ')}, not for "${shorten(check.person)}"`);
   }
   const now = Math.floor(check.nowMs / 1000);
-  if (now < certificate.validAfter) throw refused('is not valid yet');
-  if (now >= certificate.validBefore) throw refused('is no longer valid: have the key signed again');
+  if (now < certificate.validAfter) throw forbidden('is not valid yet');
+  if (now >= certificate.validBefore) throw forbidden('is no longer valid: have the key signed again');
   for (const [name, value] of certificate.criticalOptions) checkOption(name, value, check);
 }
 
@@ -159,13 +162,13 @@ function checkAuthoritySignature({ authorityKey, signedPart, signature }: SshCer
 /** A critical option that is not understood forbids the login: that is what it is for. */
 function checkOption(name: string, value: string, check: CertificateCheck): void {
   if (name === 'source-address') {
-    if (!isWithin(check.fromAddress, value)) throw refused(`may be used only from ${shorten(value)}, and this comes from elsewhere`);
+    if (!isWithin(check.fromAddress, value)) throw forbidden(`may be used only from ${shorten(value)}, and this comes from elsewhere`);
   } else if (name === 'verify-required') {
-    if (check.isUserVerified !== true) throw refused('asks for a security key that was given its PIN or a fingerprint');
+    if (check.isUserVerified !== true) throw forbidden('asks for a security key that was given its PIN or a fingerprint');
   } else if (name === 'force-command') {
-    throw refused('is for one command alone ("force-command"), which is not offered here');
+    throw forbidden('is for one command alone ("force-command"), which is not offered here');
   } else {
-    throw refused(`has a condition that is not known here: "${shorten(name)}"`);
+    throw forbidden(`has a condition that is not known here: "${shorten(name)}"`);
   }
 }
 
@@ -188,4 +191,8 @@ function isWithin(address: string, ranges: string): boolean {
 
 function refused(why: string): Error {
   return fault('not-signed-in', `the certificate ${why}`);
+}
+
+function forbidden(why: string): Error {
+  return fault('not-allowed', `the certificate ${why}`);
 }

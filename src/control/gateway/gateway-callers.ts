@@ -8,6 +8,7 @@ import { fault } from '../../core/errors.ts';
 import { parsePersonName, type PersonName } from '../../core/names.ts';
 import type { Store } from '../../store/store.ts';
 import type { Caller } from '../caller.ts';
+import { keyFingerprint } from '../key-fingerprint.ts';
 import type { Credentials, Proof, Statement } from './session-credential.ts';
 
 export interface GatewayCaller {
@@ -37,38 +38,56 @@ export function passwordTag(hash: Secret): string {
   return createHash('sha256').update(`gateway ${hash.reveal()}`).digest('hex').slice(0, 32);
 }
 
+/** Sign-ins that have changed their own password and are still remembered; a restart of control forgets them, and then the new password is asked for. */
+const mostKept = 10_000;
+
 export function makeGatewayCallers({ store, credentials, clock, authorities }: GatewayCallersOptions): GatewayCallers {
-  async function holds(name: PersonName, proof: Proof): Promise<boolean> {
+  /** By credential: the tag of the password that was set with it. */
+  const kept = new Map<string, string>();
+
+  function keep(credential: string, hash: Secret): void {
+    const [oldest] = kept.keys();
+    if (kept.size >= mostKept && oldest !== undefined) kept.delete(oldest);
+    kept.set(credential, passwordTag(hash));
+  }
+
+  async function holds(name: PersonName, proof: Proof, credential: string): Promise<boolean> {
     switch (proof.kind) {
       case 'key':
         return (await store.personKeys.byFingerprint(proof.fingerprint)).some(({ person }) => person === name);
       case 'password': {
         const hash = await store.people.passwordHash(name);
-        return hash !== undefined && passwordTag(hash) === proof.tag;
+        return hash !== undefined && [proof.tag, kept.get(credential)].includes(passwordTag(hash));
       }
       case 'certificate':
-        return proof.expiresMs > clock.now() && authorities.some((line) => line.split(' ')[1] === proof.authority);
+        return proof.expiresMs > clock.now() && authorities.some((line) => keyFingerprint(line.split(' ')[1] ?? '') === proof.authority);
       default:
         return unreachable(proof);
     }
   }
 
-  async function actorOf({ person, proof }: Statement): Promise<PersonActor | undefined> {
+  async function actorOf({ person, proof }: Statement, credential: string): Promise<PersonActor | undefined> {
     const name = parsePersonName(person);
     const actor = await store.people.actor(name);
-    return actor === undefined || actor.disabled || !(await holds(name, proof)) ? undefined : actor;
+    return actor === undefined || actor.disabled || !(await holds(name, proof, credential)) ? undefined : actor;
   }
 
   async function look(credential: string): Promise<GatewayCaller | undefined> {
     const statement = credentials.read(credential);
-    const actor = statement === undefined ? undefined : await actorOf(statement);
+    const actor = statement === undefined ? undefined : await actorOf(statement, credential);
     const person = actor === undefined ? undefined : await store.people.get(actor.name);
     if (statement === undefined || actor === undefined || person === undefined) return undefined;
     return {
-      caller: { actor, via: 'ssh', fromAddress: statement.fromAddress, tokenId: undefined },
+      caller: {
+        actor,
+        via: 'ssh',
+        fromAddress: statement.fromAddress,
+        tokenId: undefined,
+        keepSignedIn: (hash) => keep(credential, hash),
+      },
       // Whoever came by a key has no use for the password that expired.
       passwordMustChange: person.passwordMustChange && statement.proof.kind === 'password',
-      recheck: async () => await actorOf(statement),
+      recheck: async () => await actorOf(statement, credential),
     };
   }
 
@@ -77,7 +96,10 @@ export function makeGatewayCallers({ store, credentials, clock, authorities }: G
     async admit(credential) {
       const found = await look(credential);
       if (found === undefined)
-        throw fault('not-signed-in', 'this sign-in counts no more: the key, the password or the account has changed; sign in again');
+        throw fault(
+          'not-signed-in',
+          'this sign-in counts no more: the key, the certificate, the password or the account has changed; sign in again',
+        );
       return found;
     },
   };

@@ -45,7 +45,10 @@ export interface KeySignInParts {
   readonly authorities: readonly string[];
 }
 
-/** Undefined: the key would do. Throws `not-signed-in`, `too-many-tries`, and `bad-request` for a key that belongs to several people. */
+/**
+ * Undefined: the key would do. Throws `not-signed-in`, `too-many-tries`, `not-allowed` for a certificate that is genuine and not good now, and `bad-request` for
+ * a key that belongs to several people.
+ */
 export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promise<SignedInAtGateway | undefined> {
   const { store, signIn, credentials, clock } = parts;
   const { fromAddress } = offer;
@@ -105,13 +108,14 @@ async function holderOf(parts: KeySignInParts, offer: KeyOffer): Promise<Holder>
 }
 
 /** What it claims is believed only once its signature has been checked; here it only says whom it could be good for. */
-function certificateHolder({ authorities }: KeySignInParts, { key, person: named }: KeyOffer): Holder {
+function certificateHolder({ authorities }: KeySignInParts, { key, person: named, mayBeServer }: KeyOffer): Holder {
   if (authorities.length === 0) throw refused();
   const certificate = readCertificate(key);
-  const principals = certificate.principals.filter((name) => name === (named ?? name));
-  const person = only(principals.map(personOrNothing).filter((name) => name !== undefined));
+  const names = certificate.principals.map(personOrNothing).filter((name) => name !== undefined);
+  const own = names.find((name) => name === named);
+  const person = named === undefined || (own === undefined && mayBeServer) ? only(names) : own;
   if (person === undefined) throw refused();
-  const authority = encodeBase64(certificate.authorityKey);
+  const authority = keyFingerprint(encodeBase64(certificate.authorityKey));
   const proof: Proof = { kind: 'certificate', authority, expiresMs: certificate.validBefore * 1000 };
   return { person, proof, certificate, detail: `by certificate "${shorten(certificate.keyId)}" (serial ${certificate.serial})` };
 }

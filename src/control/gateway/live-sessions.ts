@@ -145,7 +145,7 @@ function makeLook(callers: GatewayCallers, access: AccessDesk, store: Store) {
     people.set(credential, known);
     const found = await known;
     if (found === undefined)
-      return { who: undefined, serverId: undefined, objection: 'your key, password or account has changed: sign in again' };
+      return { who: undefined, serverId: undefined, objection: 'your key, certificate, password or account counts no more: sign in again' };
     if (generation === undefined) return { who: found.who, serverId: undefined, objection: undefined };
     const asked = servers.get(generation) ?? store.servers.byGeneration(parseGeneration(generation));
     servers.set(generation, asked);

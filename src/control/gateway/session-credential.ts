@@ -14,6 +14,7 @@ export type Proof =
   | { readonly kind: 'key'; readonly fingerprint: string }
   /** A hash of the hash that the store had for the password. */
   | { readonly kind: 'password'; readonly tag: string }
+  /** `authority`: the fingerprint of its key. */
   | { readonly kind: 'certificate'; readonly authority: string; readonly expiresMs: number };
 
 export interface Statement {

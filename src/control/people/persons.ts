@@ -154,6 +154,7 @@ async function changePassword(
   } else await required(store, name);
   const made = next === undefined ? new Secret(makeOneTimePassword()) : undefined;
   const hash = await hashPassword(next ?? made ?? new Secret(''), random);
+  if (isOwn) caller.keepSignedIn?.(hash);
   await perform(store, caller, deed, async ({ people, tokens }) => {
     await people.setPassword(name, hash, { mustChange: !isOwn });
     for (const token of await tokens.list(name)) {
