@@ -20,7 +20,23 @@ const root = join(import.meta.dirname, '..');
 const cache = '/var/cache/myserver-test';
 const types = ['minimal', 'web'];
 /** Clients that tests drive. */
-const dailyClients = ['openssh-client', 'curl', 'rsync', 'putty-tools', 'bash-completion', 'busybox-static', 'zsh', 'fish', 'patch'];
+const dailyClients = [
+  'openssh-client',
+  'curl',
+  'rsync',
+  'putty-tools',
+  'bash-completion',
+  'busybox-static',
+  'zsh',
+  'fish',
+  'patch',
+  'ssh-audit',
+  'dropbear-bin',
+  'python3-paramiko',
+  'python3-asyncssh',
+  'git',
+  'sshfs',
+];
 /** The network of a machine that `./up` is run on whole. */
 const longClients = ['slirp4netns'];
 
