@@ -5,6 +5,10 @@
 import { writeFile } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { bastionEchoFigure } from './bastion-echo.ts';
+import { bastionLoginFigure } from './bastion-login.ts';
+import { bastionMemoryFigure } from './bastion-memory.ts';
+import { bastionStreamFigure } from './bastion-stream.ts';
 import { classFigure } from './class.ts';
 import { commandLineFigure } from './command-line.ts';
 import { createFigure } from './create.ts';
@@ -14,7 +18,17 @@ import { portBlockFigure } from './port-block.ts';
 import { factsText, type Measured, type Row, tableText } from './report.ts';
 import { thousandFigure } from './thousand.ts';
 
-const figures = [createFigure, classFigure, portBlockFigure, thousandFigure, commandLineFigure];
+const figures = [
+  createFigure,
+  classFigure,
+  portBlockFigure,
+  thousandFigure,
+  commandLineFigure,
+  bastionStreamFigure,
+  bastionLoginFigure,
+  bastionMemoryFigure,
+  bastionEchoFigure,
+];
 /** Above it others' work shows in every round: ratios still compare, times do not. */
 const quietLoad = 1.5;
 
