@@ -242,6 +242,16 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     );
   });
 
+  test('host keys are told to everybody; sessions and recordings to whom they concern; a backup to root alone', async () => {
+    const { hostKeys } = await jbond.ok<{ readonly hostKeys: readonly object[] }>('GET', '/host-keys');
+    assert.ok(hostKeys.length >= 1);
+    assert.deepEqual(await jbond.ok('GET', '/sessions'), { sessions: [] });
+    assert.equal((await jbond.refused(404, 'DELETE', '/sessions/1f0c9a2b')).code, 'not-found');
+    assert.deepEqual(await jbond.ok('GET', '/recordings'), { recordings: [] });
+    for (const method of ['GET', 'DELETE']) assert.equal((await jbond.refused(400, method, '/recordings/nothing')).code, 'bad-request');
+    assert.equal((await jbond.refused(403, 'POST', '/backup', { body: { path: '/tmp/x' } })).code, 'not-allowed');
+  });
+
   suite('bad input', () => {
     test('a body of 10 MB is refused, and the API goes on', async () => {
       const body = Buffer.from(JSON.stringify({ notes: 'x'.repeat(10_000_000) }));

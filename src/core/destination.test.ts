@@ -25,14 +25,14 @@ suite('parseDestination', () => {
     ['MyServer.', 8123, 'id 123 port 80'],
     ['gw.example.org', 58_123, 'id 123 port 8000'],
     ['GW.example.org', 2000, 'id 0 port 22'],
+    // What ssh and curl make of a host of digits alone.
+    ['0.0.0.123', 22, 'id 123 port 22'],
+    ['0.0.0.0', 80, 'id 0 port 80'],
   ] as const)
     test(`${host}:${port} is ${expected}`, () => assert.equal(meant(host, port), expected));
 
   const others: readonly (readonly [string, string])[] = [
-    [
-      'the machine itself',
-      '127.0.0.1 127.1 127.0.0.53 0.0.0.0 ::1 :: [::1] [::ffff:127.0.0.1] ::ffff:127.0.0.1 0:0:0:0:0:0:0:1 ::ffff:7f00:1',
-    ],
+    ['the machine itself', '127.0.0.1 127.1 127.0.0.53 ::1 :: [::1] [::ffff:127.0.0.1] ::ffff:127.0.0.1 0:0:0:0:0:0:0:1 ::ffff:7f00:1'],
     ['the host in the servers’ network, and its ends', '192.168.0.1 192.168.0.0 192.168.255.255 192.168.10.99 192.168.20.99'],
     ['metadata, link-local, multicast', '169.254.169.254 169.254.0.1 224.0.0.1 255.255.255.255 fe80::1 fe80::1%eth0 [fd00:ec2::254]'],
     ['addresses of others', '8.8.8.8 1.1.1.1 10.0.0.1 172.16.0.1 192.0.2.1 2001:db8::1'],

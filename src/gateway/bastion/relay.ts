@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import { once } from 'node:events';
-import type { Duplex, Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 import type { Channel } from 'ssh2';
 import { sendEof, socketOfChannel } from './ssh2-extras.ts';
 
