@@ -68,6 +68,15 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     return found;
   }
 
+  test('the owner takes the gateway’s key out and is asked for a password, puts it back and is not', async () => {
+    await jbond.ok('set', '1', '--no-gateway-key');
+    const without = await jbond.ssh('1', ['hostname']);
+    assert.equal(without.exitCode, 255);
+    assert.match(without.stderr, /wants a password for jbond007 \(the gateway's key is not \(any more\) among/u);
+    await jbond.ok('set', '1', '--gateway-key');
+    assert.equal(await jbond.sshOk('1', ['hostname']), 'server-1\n');
+  });
+
   test('sessions are listed to their person and the server’s owner, and ended by kill with a sentence', async () => {
     await using session = await counting(jbond, '0');
     const row = await oneOf(jbond, 'exec');

@@ -126,6 +126,8 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     assert.match(renewed.password, /^[a-z\d]{4}(?:-[a-z\d]{4}){3}$/u);
     await jbond.ok('DELETE', '/servers/0/gateway-key');
     assert.equal((await jbond.ok<ServerDetail>('GET', '/servers/0')).gatewayKey, false);
+    await jbond.ok('PUT', '/servers/0/gateway-key');
+    assert.equal((await jbond.ok<ServerDetail>('GET', '/servers/0')).gatewayKey, true);
   });
 
   test("another person's server is invisible, under every verb as one that is not there", async () => {
@@ -140,6 +142,7 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
       ['POST', '/restart'],
       ['POST', '/password', {}],
       ['DELETE', '/gateway-key'],
+      ['PUT', '/gateway-key'],
     ];
     for (const [method, verb, body] of verbs) {
       const question = body === undefined ? {} : { body };

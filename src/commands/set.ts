@@ -15,7 +15,7 @@ interface SetOptions extends CommonOptions {
   readonly mem?: string;
   readonly cpus?: string;
   readonly disk?: string;
-  /** false: `--no-gateway-key`. */
+  /** true: `--gateway-key`, false: `--no-gateway-key`. */
   readonly gatewayKey?: boolean;
   readonly record?: 'on' | 'off';
 }
@@ -39,13 +39,15 @@ export const registerSet: Register = (program, invocation) => {
     .option('--mem <size>', 'memory: 512 (MiB), 512M, 1G')
     .option('--cpus <n>', 'CPUs')
     .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow')
+    .option('--gateway-key', "put the gateway's own key into the admin's authorized_keys")
     .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys")
     .addOption(new Option('--record <on|off>', 'record terminal sessions through the bastion; for the owner').choices(['on', 'off']));
   perform<SetOptions>(command, async (args, options) => {
     const ids = parseIds(listed(args[0]));
     const body = changeOf(options);
-    const dropsGatewayKey = options.gatewayKey === false;
-    if (Object.keys(body).length === 0 && !dropsGatewayKey)
+    const { gatewayKey } = options;
+    const keyCall = gatewayKey === true ? 'addGatewayKey' : 'removeGatewayKey';
+    if (Object.keys(body).length === 0 && gatewayKey === undefined)
       throw fault(
         'bad-request',
         'nothing to change was given: add --notes, --name, --mem, --cpus, --disk or --record (see "myserver set --help")',
@@ -54,7 +56,7 @@ export const registerSet: Register = (program, invocation) => {
     const changed: Output<Routes['changeServer']>[] = [];
     for (const id of ids) {
       try {
-        if (dropsGatewayKey) await client.call('removeGatewayKey', { params: { id } }, { signal: invocation.context.signal });
+        if (gatewayKey !== undefined) await client.call(keyCall, { params: { id } }, { signal: invocation.context.signal });
         changed.push(await client.call('changeServer', { params: { id }, body }, { signal: invocation.context.signal }));
       } catch (error) {
         invocation.fail(error, options);

@@ -35,7 +35,9 @@ const PlaceSchema = Type.Object({
   address: Type.String({ description: 'private IPv4 address' }),
   sshPort: Type.Integer({ description: 'the private port that the plan forwards for SSH' }),
   hostKey: nullable(Type.String({ description: 'one OpenSSH line; a server without one is not entered' })),
-  hasGatewayKey: Type.Boolean(),
+  gatewayKey: nullable(
+    Type.String({ description: "the gateway's key for this server alone, one OpenSSH line; null: the owner took it out" }),
+  ),
   recordedBy: nullable(
     Type.Union([Type.Literal('owner'), Type.Literal('administrator')], {
       description: 'terminal sessions are recorded, by whose policy; the person is told',
@@ -156,19 +158,9 @@ export const internalRoutes = {
     tag: 'gateway',
     door: 'gateway',
     status: 200,
-    summary: "The login of this person to that server's first user, signed with the gateway's key",
+    summary: "The login of this person to that server's first user, signed with the gateway's key for that server",
     body: body({ credential, generation: text(36), signedData: base64(8000) }),
     response: Type.Object({ signature: base64(1000) }),
-  },
-  gatewayKey: {
-    method: 'GET',
-    path: '/gateway-key',
-    name: 'gatewayKey',
-    tag: 'gateway',
-    door: 'gateway',
-    status: 200,
-    summary: 'The public half of the key that `sign` signs with',
-    response: Type.Object({ publicKey: Type.String() }),
   },
   report: {
     method: 'POST',

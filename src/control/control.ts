@@ -86,7 +86,7 @@ export interface ServerVerbs {
   drop(caller: Caller, id: number, generation?: Generation): Promise<Operation>;
   /** For the admin inside unless a user is named. The server must run. */
   password(caller: Caller, id: number, user?: string): Promise<OneTimePassword>;
-  removeGatewayKey(caller: Caller, id: number): Promise<void>;
+  setGatewayKey(caller: Caller, id: number, isThere: boolean): Promise<void>;
   /** Adds lines to the admin's authorized_keys of a server, running or stopped; those there already are left alone. */
   pushKeys(caller: Caller, id: number, lines: readonly string[]): Promise<void>;
 }

@@ -1,5 +1,5 @@
 /** Ed25519 key pairs in OpenSSH's own formats, made and read without a child process. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { Secret } from '../base/secret.ts';
 import type { ServerId } from '../core/ids.ts';
 import type { PersonName } from '../core/names.ts';
@@ -41,11 +41,31 @@ interface Halves {
 }
 
 function pairOf({ seed, publicBytes }: Halves, comment: string): KeyPair {
-  const blob = Buffer.concat([sshString(algorithm), sshString(publicBytes)]);
-  return {
-    privateKey: new Secret(privateKeyText(blob, publicBytes, seed, comment)),
-    publicKey: `${algorithm} ${blob.toString('base64')} ${comment}`,
-  };
+  const blob = blobOf(publicBytes);
+  return { privateKey: new Secret(privateKeyText(blob, publicBytes, seed, comment)), publicKey: lineOf(blob, comment) };
+}
+
+function blobOf(publicBytes: Buffer): Buffer {
+  return Buffer.concat([sshString(algorithm), sshString(publicBytes)]);
+}
+
+function lineOf(blob: Buffer, comment: string): string {
+  return `${algorithm} ${blob.toString('base64')} ${comment}`;
+}
+
+/** The Ed25519 private key of a seed of 32 bytes. */
+export function seedKey(seed: Buffer): KeyObject {
+  return createPrivateKey({ key: Buffer.concat([seedInPkcs8, seed]), format: 'der', type: 'pkcs8' });
+}
+
+/** The public half of an Ed25519 key, as on the wire (RFC 8709, section 4). */
+export function publicBlobOf(key: KeyObject): Buffer {
+  return blobOf(Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url'));
+}
+
+/** The public half of an Ed25519 key, as one OpenSSH line. */
+export function publicLineOf(key: KeyObject, comment: string): string {
+  return lineOf(publicBlobOf(key), comment);
 }
 
 export function makeKeyPair(comment: string): KeyPair {
@@ -85,9 +105,7 @@ function halvesOf(text: string): Halves | undefined {
   const [kind, publicBytes, both] = stringsIn(body?.subarray(8) ?? Buffer.alloc(0), 3);
   if (publicBytes === undefined || kind?.toString() !== algorithm || both?.length !== 64) return undefined;
   const seed = both.subarray(0, 32);
-  const key = createPrivateKey({ key: Buffer.concat([seedInPkcs8, seed]), format: 'der', type: 'pkcs8' });
-  const derived = Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x ?? '', 'base64url');
-  return derived.equals(publicBytes) ? { seed, publicBytes } : undefined;
+  return publicBlobOf(seedKey(seed)).equals(blobOf(publicBytes)) ? { seed, publicBytes } : undefined;
 }
 
 /** The first `count` SSH strings; fewer when the bytes end before. */

@@ -171,7 +171,7 @@ suite('rights', () => {
       () => servers.change(eve, id, { notes: 'mine' }),
       () => servers.password(eve, id),
       () => servers.pushKeys(eve, id, []),
-      () => servers.removeGatewayKey(eve, id),
+      () => servers.setGatewayKey(eve, id, false),
     ]) {
       await assert.rejects(deed(), { code: 'no-such-server' });
     }
@@ -289,17 +289,25 @@ suite('life', () => {
     await assert.rejects(room.control.servers.change(ada, id, { cpus: 9 }), { code: 'quota-reached' });
   });
 
-  test('the gateway’s key can be seen and removed, and own keys added', async () => {
+  test('the gateway’s key can be seen, removed and put back, and own keys added', async () => {
     await using room = await makeControlRoom();
     const ada = await room.as('ada');
     const id = await makeOne(room, ada);
-    await room.control.servers.removeGatewayKey(ada, id);
+    await room.control.servers.setGatewayKey(ada, id, false);
     await room.control.servers.pushKeys(ada, id, ['ssh-ed25519 AAAA one', 'ssh-ed25519 AAAA the-same-key']);
     const file = instances(room)[0]?.files.get('/home/ada/.ssh/authorized_keys');
     assert.equal(new TextDecoder().decode(file?.content), 'ssh-ed25519 AAAA one\nssh-ed25519 AAAA the-same-key\n');
     await room.control.servers.pushKeys(ada, id, ['ssh-ed25519 AAAA again']);
     assert.equal(instances(room)[0]?.files.get('/home/ada/.ssh/authorized_keys')?.content.length, file?.content.length);
     assert.equal((await room.control.servers.get(ada, id)).record.gatewayKey, false);
+    for (const _twice of [1, 2]) await room.control.servers.setGatewayKey(ada, id, true);
+    const [, , added, ...more] = new TextDecoder()
+      .decode(instances(room)[0]?.files.get('/home/ada/.ssh/authorized_keys')?.content)
+      .trimEnd()
+      .split('\n');
+    assert.match(added ?? '', /^ssh-ed25519 \S{68} myserver-gateway$/u);
+    assert.deepEqual(more, []);
+    assert.equal((await room.control.servers.get(ada, id)).record.gatewayKey, true);
   });
 });
 

@@ -1,22 +1,21 @@
 import assert from 'node:assert/strict';
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, randomBytes, verify } from 'node:crypto';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import ssh2, { type ParsedKey, type SignCallback } from 'ssh2';
 import { Fault } from '../base/fault.ts';
-import { Secret } from '../base/secret.ts';
 import { concatBytes, SshReader } from '../core/ssh-wire.ts';
-import { makeKeyPair } from './host-key.ts';
+import { makeKeyPair, publicBlobOf, publicLineOf, seedKey } from './host-key.ts';
 import { checkSshProof } from './ssh-proof.ts';
 import { makeSigner, userauth } from './ssh-signer.testing.ts';
 import { signUserauth } from './ssh-user-signature.ts';
 
 const { BaseAgent, Client, Server, utils } = ssh2;
 
-const pair = makeKeyPair('the gateway');
-const blob = Buffer.from(pair.publicKey.split(' ')[1] ?? '', 'base64');
-const { privateKey } = pair;
+const key = seedKey(randomBytes(32));
+const blob = publicBlobOf(key);
+const publicLine = publicLineOf(key, 'the gateway');
 
 const refused = (code: string) => (error: unknown) => error instanceof Fault && error.code === code;
 
@@ -30,16 +29,16 @@ class GatewayAgent extends BaseAgent<ParsedKey> {
   }
 
   override getIdentities(give: (error: Error | undefined, keys?: ParsedKey[]) => void): void {
-    const key = utils.parseKey(pair.publicKey);
-    if (key instanceof Error) give(key);
-    else give(undefined, [key]);
+    const parsed = utils.parseKey(publicLine);
+    if (parsed instanceof Error) give(parsed);
+    else give(undefined, [parsed]);
   }
 
   override sign(_key: ParsedKey, signedData: Buffer, options: unknown, give?: SignCallback): void {
     const answer = give ?? (options as SignCallback);
     try {
       // ssh2 writes the algorithm before the signature by itself.
-      answer(undefined, signUserauth({ privateKey, user: this.#user, signedData }).subarray(-64));
+      answer(undefined, signUserauth({ key, user: this.#user, signedData }).subarray(-64));
     } catch (error) {
       answer(error as Error);
     }
@@ -54,8 +53,8 @@ async function logIn(username: string, asked: string): Promise<string> {
     connection.on('authentication', (context) => {
       if (context.method !== 'publickey' || !context.key.data.equals(blob)) return context.reject(['publickey']);
       if (context.signature === undefined) return context.accept();
-      const key = utils.parseKey(pair.publicKey);
-      if (key instanceof Error || context.blob === undefined || !key.verify(context.blob, context.signature)) return context.reject();
+      const parsed = utils.parseKey(publicLine);
+      if (parsed instanceof Error || context.blob === undefined || !parsed.verify(context.blob, context.signature)) return context.reject();
       users.push(context.username);
       return context.accept();
     });
@@ -86,7 +85,7 @@ suite('signUserauth', () => {
 
   test('signs so that checkSshProof believes it', () => {
     const signedData = userauth('ada', 'ssh-ed25519', blob);
-    const signature = signUserauth({ privateKey, user: 'ada', signedData });
+    const signature = signUserauth({ key, user: 'ada', signedData });
     assert.equal(checkSshProof({ algorithm: 'ssh-ed25519', keyBlob: blob, signedData, signature }).user, 'ada');
     const reader = new SshReader(signature);
     assert.equal(reader.text(), 'ssh-ed25519');
@@ -109,19 +108,6 @@ suite('signUserauth', () => {
       Buffer.alloc(0),
       Buffer.alloc(50_000),
     ];
-    for (const signedData of wrong) assert.throws(() => signUserauth({ privateKey, user: 'ada', signedData }), refused('bad-request'));
-  });
-
-  test('says nothing of a private key that it cannot read', () => {
-    const text = privateKey.reveal();
-    const lines = text.split('\n');
-    const middle = Math.floor(lines.length / 2);
-    const cut = [...lines.slice(0, middle), ...lines.slice(middle + 1)].join('\n');
-    const mixed = text.replace(/\n(.{20})(.)/u, (_all, before: string, letter: string) => `\n${before}${letter === 'A' ? 'B' : 'A'}`);
-    for (const damaged of ['', 'nonsense', cut, mixed, utils.generateKeyPairSync('rsa', { bits: 2048 }).private]) {
-      const signing = () =>
-        signUserauth({ privateKey: new Secret(damaged), user: 'ada', signedData: userauth('ada', 'ssh-ed25519', blob) });
-      assert.throws(signing, (error) => error instanceof Fault && error.code === 'internal' && !error.message.includes('AAAA'));
-    }
+    for (const signedData of wrong) assert.throws(() => signUserauth({ key, user: 'ada', signedData }), refused('bad-request'));
   });
 });

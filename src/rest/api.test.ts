@@ -86,6 +86,7 @@ suite('api', () => {
     fits('removeGrant', await world.call(`/api/v1/grants/${grantId}`, { as: 'ada', method: 'DELETE' }));
     fits('listAudit', await world.call('/api/v1/audit?limit=50', as('boss')));
     fits('removeGatewayKey', await world.call('/api/v1/servers/123/gateway-key', { as: 'ada', method: 'DELETE' }));
+    fits('addGatewayKey', await world.call('/api/v1/servers/123/gateway-key', { as: 'ada', method: 'PUT' }));
     const dropped = await world.call('/api/v1/servers/123', { as: 'ada', method: 'DELETE' });
     fits('dropServer', dropped);
     const end = dropped.json<{ operation: wire.OperationView }>().operation.id;

@@ -40,7 +40,6 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
     async sign({ body }) {
       return { signature: (await gateway.sign(body.credential, body.generation, bytes(body.signedData))).toString('base64') };
     },
-    gatewayKey: async () => ({ publicKey: await gateway.gatewayKey() }),
     async report({ body }) {
       await gateway.report(body.lines.map(({ server, ...line }) => ({ ...line, server: server ?? undefined })));
       return undefined;
@@ -63,8 +62,8 @@ function sessionView({ credential, person, passwordMustChange, permits }: Signed
   return { credential, person, passwordMustChange, permits: permits === undefined ? null : [...permits] };
 }
 
-function placeView({ record, address, sshPort, hostKey, recordedBy }: EnterablePlace): Place {
-  const { id, generation, name, owner, admin, gatewayKey } = record;
+function placeView({ record, address, sshPort, hostKey, recordedBy, gatewayKey }: EnterablePlace): Place {
+  const { id, generation, name, owner, admin } = record;
   return {
     id,
     generation,
@@ -74,7 +73,7 @@ function placeView({ record, address, sshPort, hostKey, recordedBy }: EnterableP
     address,
     sshPort,
     hostKey: hostKey ?? null,
-    hasGatewayKey: gatewayKey,
+    gatewayKey: gatewayKey ?? null,
     recordedBy: recordedBy ?? null,
   };
 }

@@ -13,6 +13,7 @@ type Names =
   | 'killServer'
   | 'restartServer'
   | 'serverPassword'
+  | 'addGatewayKey'
   | 'removeGatewayKey';
 
 export function serverHandlers({ control: { servers }, views }: HandlerParts): Pick<Handlers, Names> {
@@ -43,8 +44,12 @@ export function serverHandlers({ control: { servers }, views }: HandlerParts): P
       const { id, user, password } = await servers.password(caller, params.id, body.user);
       return { id, user, password };
     },
+    async addGatewayKey({ caller, params }) {
+      await servers.setGatewayKey(caller, params.id, true);
+      return undefined;
+    },
     async removeGatewayKey({ caller, params }) {
-      await servers.removeGatewayKey(caller, params.id);
+      await servers.setGatewayKey(caller, params.id, false);
       return undefined;
     },
   };

@@ -122,6 +122,16 @@ export const serverRoutes = {
     body: Type.Object({ user: optionalText(64) }, { additionalProperties: false }),
     response: s.OneTimePasswordSchema,
   },
+  addGatewayKey: {
+    method: 'PUT',
+    path: '/servers/:id/gateway-key',
+    name: 'addGatewayKey',
+    tag: 'servers',
+    door: 'signed-in',
+    status: 204,
+    summary: "Put the gateway's own key into the admin's authorized_keys",
+    params: idParams,
+  },
   removeGatewayKey: {
     method: 'DELETE',
     path: '/servers/:id/gateway-key',

@@ -46,6 +46,11 @@ async function makeServer({ room }: StrangeGateway, owner: string): Promise<{ re
   throw new Error('the server does not come up');
 }
 
+async function gatewayKeyFor(link: StrangeGateway['link'], credential: string, id: number): Promise<Buffer> {
+  const { gatewayKey } = await link.call('place', { body: { credential, server: String(id) } });
+  return Buffer.from(gatewayKey?.split(' ')[1] ?? '', 'base64');
+}
+
 suite('credentials', () => {
   test('one that was altered, cut, signed with another secret or made up opens nothing', async () => {
     const { strange, link, ada } = await withAda();
@@ -220,12 +225,12 @@ suite('sign-in by key', () => {
 });
 
 suite('signing into servers', () => {
-  test('only for a server that this person may enter, its own first user, and nothing but a login with the gateway’s key', async () => {
+  test('only for a server that this person may enter, its own first user, and nothing but a login with the gateway’s key for that server', async () => {
     const { strange, link, ada, eve } = await withAda();
     await using _strange = strange;
-    const { generation } = await makeServer(strange, 'ada');
+    const [{ id, generation }, other] = [await makeServer(strange, 'ada'), await makeServer(strange, 'ada')];
     const [adas, eves] = [await signIn(strange, ada, 'ada'), await signIn(strange, eve, 'eve')];
-    const key = Buffer.from((await link.call('gatewayKey')).publicKey.split(' ')[1] ?? '', 'base64');
+    const key = await gatewayKeyFor(link, adas, id);
     const sign = async (credential: string, signedData: Buffer, of = generation) =>
       await link.call('sign', { body: { credential, generation: of, signedData: signedData.toString('base64') } });
     const login = userauthRequest('ada', { key });
@@ -237,6 +242,7 @@ suite('signing into servers', () => {
       ['root', userauthRequest('root', { key })],
       ['eve', userauthRequest('eve', { key })],
       ['another key', userauthRequest('ada', { key: Buffer.from(ada.key, 'base64') })],
+      ['a key of another server', userauthRequest('ada', { key: await gatewayKeyFor(link, adas, other.id) })],
       ['more behind it', userauthRequest('ada', { key, after: Buffer.from('x') })],
       ['a file', Buffer.from('SSHSIG\0\0\0\u0004file')],
       ['a random text', randomBytes(200)],

@@ -54,6 +54,8 @@ export interface EnterablePlace {
   readonly address: string;
   readonly sshPort: number;
   readonly hostKey: string | undefined;
+  /** The gateway's key for this server, as one OpenSSH line. Undefined: the owner took it out. */
+  readonly gatewayKey: string | undefined;
   /** Undefined: terminal sessions are not recorded. */
   readonly recordedBy: RecordedBy | undefined;
 }
@@ -86,7 +88,6 @@ export interface GatewayControl {
   listensAt(port: number): Promise<void>;
   /** What people need to come in by it; undefined while no gateway has said that it listens. */
   bastion(): Bastion | undefined;
-  gatewayKey(): Promise<string>;
   sign(credential: string, generation: string, signedData: Buffer): Promise<Buffer>;
   report(lines: readonly GatewayReport[]): Promise<void>;
 }
@@ -128,7 +129,6 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
       options.onListening();
     },
     bastion: () => bastion,
-    gatewayKey: async () => await gatewayKeyLine(store),
     sign: async (credential, generation, signedData) => await desk.sign(credential, generation, signedData),
     report: async (lines) => await report(store, credentials, lines),
   };
@@ -180,6 +180,7 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
       address: plan.addressOf(record.id),
       sshPort,
       hostKey: hostKey?.publicKey,
+      gatewayKey: record.gatewayKey ? await gatewayKeyLine(store, record.generation) : undefined,
       recordedBy: recordedBy(recording, record.isRecorded),
     };
   }
@@ -204,7 +205,7 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
       const record = await store.servers.byGeneration(parseGeneration(generation));
       if (record === undefined) throw fault('no-such-server', 'that server is gone');
       await access.require(caller, record.id, 'enter');
-      return await signAsGateway(store, record.admin, signedData);
+      return await signAsGateway(store, record, signedData);
     },
   };
 }

@@ -11,7 +11,7 @@ import type { ChangeRequest, OneTimePassword } from '../control.ts';
 import { makeOneTimePassword } from '../one-time-password.ts';
 import { editAuthorizedKeys } from './authorized-keys.ts';
 import { capacityOf, quotaOf } from './allowance.ts';
-import { gatewayKeyComment } from './gateway-key.ts';
+import { gatewayKeyComment, gatewayKeyLine } from './gateway-key.ts';
 import { checkLimits, readNotes } from './request.ts';
 import type { ServerParts } from './settings.ts';
 import { withinReason } from './within-reason.ts';
@@ -126,14 +126,16 @@ export async function pushKeys(parts: ServerParts, caller: Caller, id: number, l
   await parts.access.wrote(caller, record, 'key-push', `${lines.length} keys`);
 }
 
-export async function removeGatewayKey(parts: ServerParts, caller: Caller, id: number): Promise<void> {
+/** Puts the gateway's key into the admin's authorized_keys, or takes it out; one that is there already is written anew. */
+export async function setGatewayKey(parts: ServerParts, caller: Caller, id: number, isThere: boolean): Promise<void> {
   const { record } = await parts.access.require(caller, id, 'set');
   refuseWhile(parts, record, 'set');
+  const lines = isThere ? [await gatewayKeyLine(parts.store, record.generation)] : [];
   await parts.changes.inLane(record.generation, async () => {
-    await editAuthorizedKeys(parts, record, (old) => old.filter((line) => !line.endsWith(` ${gatewayKeyComment}`)));
+    await editAuthorizedKeys(parts, record, (old) => [...old.filter((line) => !line.endsWith(` ${gatewayKeyComment}`)), ...lines]);
   });
-  await parts.store.servers.update(record.generation, { gatewayKey: false });
-  await parts.access.wrote(caller, record, 'gateway-key-remove');
+  await parts.store.servers.update(record.generation, { gatewayKey: isThere });
+  await parts.access.wrote(caller, record, isThere ? 'gateway-key-add' : 'gateway-key-remove');
 }
 
 function sameKey(a: string, b: string): boolean {

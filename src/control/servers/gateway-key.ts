@@ -1,30 +1,39 @@
-/** The gateway's own SSH key: one more line in each admin's authorized_keys, which the owner can see and remove. The bastion logs in with it later. */
+/**
+ * The gateway's own SSH keys: one for each generation, one more line in its admin's authorized_keys, which the owner can see, remove and put back. A
+ * signature that lets somebody into one server is worth nothing at another, whoever asks for it: no other server knows that key. None is kept; each is
+ * worked out of one secret that control keeps (HKDF, RFC 5869).
+ */
+import { hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
+import { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
+import type { Generation } from '../../core/ids.ts';
 import type { Store } from '../../store/store.ts';
-import type { KeyPair } from '../../store/records.ts';
-import { makeKeyPair } from '../host-key.ts';
+import type { ServerRecord } from '../../store/servers.ts';
+import { publicLineOf, seedKey } from '../host-key.ts';
 import { signUserauth } from '../ssh-user-signature.ts';
 
-const keyringName = 'gateway-ssh';
+const keyringName = 'gateway-keys';
 export const gatewayKeyComment = 'myserver-gateway';
 
 /** Made at the first start, kept for ever after. */
-export async function ensureGatewayKey(store: Store): Promise<void> {
-  if ((await store.keyring.get(keyringName)) === undefined) await store.keyring.keep(keyringName, makeKeyPair(gatewayKeyComment));
+export async function ensureGatewaySecret(store: Store): Promise<void> {
+  await store.keyring.keep(keyringName, { privateKey: new Secret(randomBytes(32).toString('base64')), publicKey: '' });
 }
 
-/** One login of `user`, signed: the algorithm's name and 64 bytes, as on the wire. Throws `bad-request` for anything else. */
-export async function signAsGateway(store: Store, user: string, signedData: Uint8Array): Promise<Buffer> {
-  return signUserauth({ privateKey: (await pairOf(store)).privateKey, user, signedData });
+/** One login of the admin of that server, signed: the algorithm's name and 64 bytes, as on the wire. Throws `bad-request` for anything else. */
+export async function signAsGateway(store: Store, record: ServerRecord, signedData: Uint8Array): Promise<Buffer> {
+  return signUserauth({ key: await keyOf(store, record.generation), user: record.admin, signedData });
 }
 
 /** One OpenSSH line. */
-export async function gatewayKeyLine(store: Store): Promise<string> {
-  return (await pairOf(store)).publicKey;
+export async function gatewayKeyLine(store: Store, generation: Generation): Promise<string> {
+  return publicLineOf(await keyOf(store, generation), gatewayKeyComment);
 }
 
-async function pairOf(store: Store): Promise<KeyPair> {
-  const pair = await store.keyring.get(keyringName);
-  if (pair === undefined) throw fault('internal', 'the gateway’s key was not made at start');
-  return pair;
+async function keyOf(store: Store, generation: Generation): Promise<KeyObject> {
+  const secret = await store.keyring.get(keyringName);
+  if (secret === undefined) throw fault('internal', 'the secret of the gateway’s keys was not made at start');
+  return seedKey(
+    Buffer.from(hkdfSync('sha256', Buffer.from(secret.privateKey.reveal(), 'base64'), '', `${keyringName} ${generation}`, 32)),
+  );
 }

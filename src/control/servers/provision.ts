@@ -29,7 +29,7 @@ export async function provision(parts: ServerParts, record: ServerRecord, user: 
   const name = instanceNameOf(record.id, record.generation);
   const hostKey = await store.hostKeys.keep(makeHostKey(record.owner, record.id));
   const ownKeys = await store.personKeys.list(record.owner);
-  const gatewayKey = await gatewayKeyLine(store);
+  const gatewayKey = await gatewayKeyLine(store, record.generation);
   const files = provisionFiles({
     ...(await imageFiles(parts, record, signal)),
     admin: {

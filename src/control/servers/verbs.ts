@@ -4,7 +4,7 @@ import { parsePersonName } from '../../core/names.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerVerbs, ShownDetail, ShownServer } from '../control.ts';
-import { changeServer, newPassword, pushKeys, removeGatewayKey } from './change.ts';
+import { changeServer, newPassword, pushKeys, setGatewayKey } from './change.ts';
 import { createServers } from './create.ts';
 import { beginDrop, beginLife } from './life.ts';
 import type { ServerParts } from './settings.ts';
@@ -48,7 +48,7 @@ export function makeServerVerbs(parts: ServerParts): ServerVerbs {
     restart: async (caller, id) => await beginLife(parts, caller, id, 'restart'),
     drop: async (caller, id, generation) => await beginDrop(parts, caller, id, generation),
     password: async (caller, id, user) => await newPassword(parts, caller, id, user),
-    removeGatewayKey: async (caller, id) => await removeGatewayKey(parts, caller, id),
+    setGatewayKey: async (caller, id, isThere) => await setGatewayKey(parts, caller, id, isThere),
     pushKeys: async (caller, id, lines) => await pushKeys(parts, caller, id, lines),
   };
 }

@@ -1,4 +1,4 @@
-/** To ssh2 an agent like any other: it has one key, the gateway's, and control signs with it. What is forwarded inwards is the person's own agent. */
+/** To ssh2 an agent like any other: it has one key, the gateway's for that server, and control signs with it. What is forwarded inwards is the person's own agent. */
 import type { Duplex } from 'node:stream';
 import { callbackify } from 'node:util';
 import ssh2, { type ParsedKey, type PublicKeyEntry, type SigningRequestOptions } from 'ssh2';
@@ -24,8 +24,8 @@ export class GatewayAgent extends ssh2.BaseAgent<string> {
   }
 
   override getIdentities(callback: (error: Error | null | undefined, keys?: PublicKeyEntry[]) => void): void {
-    const keys = async () => [(await this.#options.link.call('gatewayKey')).publicKey as unknown as PublicKeyEntry];
-    callbackify(keys)(callback);
+    const { gatewayKey } = this.#options.place;
+    callback(undefined, gatewayKey === null ? [] : [gatewayKey as unknown as PublicKeyEntry]);
   }
 
   override sign(_key: ParsedKey | Buffer | string, data: Buffer, options: SigningRequestOptions | Signed, callback?: Signed): void {

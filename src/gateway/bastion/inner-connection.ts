@@ -97,7 +97,7 @@ function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent
     }
     if (step === 'key') {
       step = 'password';
-      if (user === place.admin && place.hasGatewayKey && left?.includes('publickey') === true)
+      if (user === place.admin && place.gatewayKey !== null && left?.includes('publickey') === true)
         return { type: 'agent', username: user, agent };
     }
     const type = ['keyboard-interactive', 'password'].find((one) => left?.includes(one) === true);
