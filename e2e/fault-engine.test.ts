@@ -48,9 +48,13 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
     ({ installation, root } = await makeInstallationOfAda());
     const [, , byHand, fromInside] = (await Promise.all([1, 2, 5, 6].map(async (id) => await root.create({ id })))).flat();
     assert.ok(byHand !== undefined && fromInside !== undefined);
-    // Belief that it was meant takes a while, so these are looked at last.
-    assert.equal((await incus(installation, ['stop', '-f', nameOf(byHand)])).exitCode, 0);
-    await incus(installation, ['exec', '-T', nameOf(fromInside), '--', 'systemctl', 'poweroff', '--no-block']);
+    for (const words of [
+      ['stop', '-f', nameOf(byHand)],
+      ['exec', '-T', nameOf(fromInside), '--', 'systemctl', 'poweroff', '--no-block'],
+    ]) {
+      const ran = await incus(installation, words);
+      assert.equal(ran.exitCode, 0, `${words.join(' ')}: ${ran.stderr}`);
+    }
   });
   after(async () => await installation[Symbol.asyncDispose]());
 
@@ -69,47 +73,6 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
       assert.equal((await installation.myserver(['create', '--type', 'spoilt'])).exitCode, 4);
     });
   }
-
-  test('incusd killed: list still answers and says unknown, connections go on, and all is well by itself when it is back', async () => {
-    await startEcho(installation, 1);
-    using line = openLine(installation, testBases.usr + 1);
-    assert.equal(await line.say('before'), 'before');
-    await installation.engine.crashIncus();
-    await root.becomes(1, 'unknown', 5000);
-    assert.equal(await line.say('meanwhile'), 'meanwhile');
-    assert.ok(await greets(installation, testBases.ssh + 2));
-    const doctor = await installation.myserver(['doctor']);
-    assert.equal(doctor.exitCode, 1);
-    assert.match(doctor.stdout, /engine does not answer/u);
-    const refused = await installation.myserver(['create', '-f', 'json']);
-    assert.equal(refused.exitCode, 7);
-    assert.match(refused.stdout + refused.stderr, /engine-unavailable/u);
-
-    // What was begun before the end and what is told meanwhile is done afterwards.
-    const { operation } = await root.client.call('dropServer', { params: { id: 2 }, query: {} });
-    await installation.engine.startIncus();
-    await root.becomes(1, 'running', 20_000);
-    assert.equal((await root.ended(operation)).state, 'done');
-    assert.equal(await line.say('after'), 'after');
-    await assertWhole(installation, root);
-  });
-
-  test('incusd killed in the midst of a create: the create waits for it, or ends with nothing left', async () => {
-    const { operations, servers } = await root.begin({ id: 3 });
-    await soon('the unpacking to begin', 10_000, async () => {
-      const { operation } = await root.client.call('getOperation', { params: { id: operations[0]?.id ?? '' }, query: {} });
-      return operation.fraction > 0 ? true : undefined;
-    });
-    await installation.engine.crashIncus();
-    await installation.engine.startIncus();
-    for (const operation of operations) {
-      const { state, error } = await root.ended(operation);
-      if (state === 'failed') assert.match(error?.code ?? '', /^engine-/u);
-      else await root.becomes(servers[0]?.id ?? 0, 'running');
-    }
-    await soon('all to be whole', 40_000, async () => await assertWhole(installation, root).then(() => true));
-    if ((await root.client.call('listServers', { query: {} })).servers.some(({ id }) => id === 3)) await root.tell('dropServer', 3);
-  });
 
   test('an instance deleted with incus delete: the server is failed with a plain reason, nothing replaces it, and drop works', async () => {
     const [server] = await root.create({ id: 4 });
@@ -176,6 +139,7 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
     await assertWhole(installation, root);
   });
 
+  // Belief that it was meant takes a while, which the tests above fill. An engine that is away meanwhile, as below, ends it: then both run again.
   test('stopped with incus stop, or by poweroff inside: it counts as stopped, stays so, and starts again', async () => {
     await root.becomes(5, 'stopped');
     await root.becomes(6, 'stopped');
@@ -185,5 +149,46 @@ suite('the engine away, or changed by hand', { skip: lacksImages, concurrency: f
     await root.tell('startServer', 6);
     await waitForGreeting(installation, testBases.ssh + 6);
     await assertWhole(installation, root);
+  });
+
+  test('incusd killed: list still answers and says unknown, connections go on, and all is well by itself when it is back', async () => {
+    await startEcho(installation, 1);
+    using line = openLine(installation, testBases.usr + 1);
+    assert.equal(await line.say('before'), 'before');
+    await installation.engine.crashIncus();
+    await root.becomes(1, 'unknown', 5000);
+    assert.equal(await line.say('meanwhile'), 'meanwhile');
+    assert.ok(await greets(installation, testBases.ssh + 2));
+    const doctor = await installation.myserver(['doctor']);
+    assert.equal(doctor.exitCode, 1);
+    assert.match(doctor.stdout, /engine does not answer/u);
+    const refused = await installation.myserver(['create', '-f', 'json']);
+    assert.equal(refused.exitCode, 7);
+    assert.match(refused.stdout + refused.stderr, /engine-unavailable/u);
+
+    // What was begun before the end and what is told meanwhile is done afterwards.
+    const { operation } = await root.client.call('dropServer', { params: { id: 2 }, query: {} });
+    await installation.engine.startIncus();
+    await root.becomes(1, 'running', 20_000);
+    assert.equal((await root.ended(operation)).state, 'done');
+    assert.equal(await line.say('after'), 'after');
+    await assertWhole(installation, root);
+  });
+
+  test('incusd killed in the midst of a create: the create waits for it, or ends with nothing left', async () => {
+    const { operations, servers } = await root.begin({ id: 3 });
+    await soon('the unpacking to begin', 10_000, async () => {
+      const { operation } = await root.client.call('getOperation', { params: { id: operations[0]?.id ?? '' }, query: {} });
+      return operation.fraction > 0 ? true : undefined;
+    });
+    await installation.engine.crashIncus();
+    await installation.engine.startIncus();
+    for (const operation of operations) {
+      const { state, error } = await root.ended(operation);
+      if (state === 'failed') assert.match(error?.code ?? '', /^engine-/u);
+      else await root.becomes(servers[0]?.id ?? 0, 'running');
+    }
+    await soon('all to be whole', 40_000, async () => await assertWhole(installation, root).then(() => true));
+    if ((await root.client.call('listServers', { query: {} })).servers.some(({ id }) => id === 3)) await root.tell('dropServer', 3);
   });
 });
