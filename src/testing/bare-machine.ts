@@ -19,7 +19,7 @@ import { boot } from './bare-machine-boot.ts';
 import { checkoutInside, makeDisk } from './bare-machine-disk.ts';
 import { processName } from './process-name.ts';
 import { runProcess, type Ran } from './run-process.ts';
-import { netnsNames, removeTraces, roomFile, sweepDeadEngines, testRoot } from './sweep.ts';
+import { netnsNames, ownerFile, removeTraces, roomFile, sweepDeadEngines, testRoot } from './sweep.ts';
 
 export interface BareMachine extends AsyncDisposable {
   /** A directory of the test's on the host. */
@@ -68,7 +68,7 @@ export async function makeBareMachine(system: System, sources: AptSources, signa
   await using undo = new AsyncDisposableStack();
   undo.defer(() => removeTraces(name));
   await mkdir(dir, { recursive: true, mode: 0o711 });
-  await writeFile(join(dir, 'owner'), processName(process.pid) ?? '');
+  await writeFile(join(dir, ownerFile), processName(process.pid) ?? '');
   const disk = join(dir, 'disk.img');
   await makeDisk(disk, system, sources, signal);
 

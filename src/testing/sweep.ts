@@ -8,6 +8,9 @@ import { isAlive } from './process-name.ts';
 /** Not /tmp, which may be memory: pools grow to gigabytes. */
 export const testRoot = '/var/tmp/myserver-test';
 
+/** In an engine's directory: names the process that made it. */
+export const ownerFile = 'owner';
+
 export function netnsNames(name: string): { readonly engine: string; readonly client: string } {
   return { engine: `ms-${name}`, client: `ms-${name}-client` };
 }
@@ -15,8 +18,8 @@ export function netnsNames(name: string): { readonly engine: string; readonly cl
 /** Engines of runs that were killed. Several runs may sweep at once. */
 export async function sweepDeadEngines(): Promise<void> {
   for (const name of await readdir(testRoot).catch(() => [])) {
-    const owner = await readFile(join(testRoot, name, 'owner'), 'utf8').catch(() => undefined);
-    // Without an owner it is being made, or being removed, by somebody else at this moment.
+    const owner = await readFile(join(testRoot, name, ownerFile), 'utf8').catch(() => undefined);
+    // Without an owner it is being made, or its last file has just been removed, by somebody else at this moment.
     if (owner !== undefined && !isAlive(owner)) await removeTraces(name);
   }
 }
@@ -30,7 +33,14 @@ export async function removeTraces(name: string): Promise<void> {
   for (const instance of await readdir(join(dir, 'incus', 'containers')).catch(() => []))
     await removeCgroups([`lxc.payload.${instance}`, `lxc.monitor.${instance}`]);
   await removeCgroups([engine]);
-  await rm(dir, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  await poolIsLetGo(dir);
+  // The owner goes last: a run that sweeps meanwhile then does all of this too, and does not take what is half gone for an engine that is being made.
+  for (const entry of await readdir(dir).catch(() => [])) if (entry !== ownerFile) await removeTree(join(dir, entry));
+  await removeTree(dir);
+}
+
+async function removeTree(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
 }
 
 /** The file that names the first process of the engine's room. */
@@ -48,6 +58,20 @@ async function endRoom(room: string): Promise<void> {
     }
     await sleep(10);
   }
+}
+
+/**
+ * The last process that sees the pool mounted undoes the mount as it ends, which takes as long as the disk needs for what is not written yet. That may be
+ * one that waits outside the room for its first process, so the end of the room tells nothing.
+ */
+async function poolIsLetGo(dir: string): Promise<void> {
+  for (let tries = 0; tries < 1000 && (await loopFiles()).some((path) => path.startsWith(`${dir}/`)); tries += 1) await sleep(20);
+}
+
+/** What the loop devices of this machine read from. */
+async function loopFiles(): Promise<readonly string[]> {
+  const devices = (await readdir('/sys/block')).filter((name) => name.startsWith('loop'));
+  return await Promise.all(devices.map(async (name) => await readFile(`/sys/block/${name}/loop/backing_file`, 'utf8').catch(() => '')));
 }
 
 /** Containers that were ended from outside leave their (empty) cgroups behind. Below the mount point (version 2) or below each controller (version 1). */

@@ -15,7 +15,7 @@ import { runProgram, tryProgram } from '../host/program.ts';
 import { raiseKernelLimits } from '../host/kernel-limits.ts';
 import { openEngineRoom, type EngineRoom } from './engine-room.ts';
 import { processName } from './process-name.ts';
-import { netnsNames, removeTraces, roomFile, sweepDeadEngines, testRoot } from './sweep.ts';
+import { netnsNames, ownerFile, removeTraces, roomFile, sweepDeadEngines, testRoot } from './sweep.ts';
 
 export interface TestEngineOptions {
   /** Of the sparse file below the pool. */
@@ -87,7 +87,7 @@ export async function makeTestEngine(options: TestEngineOptions = {}): Promise<T
   await using undo = new AsyncDisposableStack();
   undo.defer(() => removeTraces(name));
   await mkdir(incusDir, { recursive: true, mode: 0o711 });
-  await writeFile(join(dir, 'owner'), processName(process.pid) ?? '');
+  await writeFile(join(dir, ownerFile), processName(process.pid) ?? '');
   await makeNetworks(netns);
   const room = undo.adopt(await openEngineRoom(netns.engine, dir), ({ close }) => close());
   await writeFile(roomFile(dir), processName(room.pid) ?? '');
