@@ -8,6 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BastionRoom, makeBastionRoom, untilListening } from '../e2e/bastion-room.ts';
 import { inside, runInside } from '../e2e/inside.ts';
+import { parseServerId } from '../src/core/ids.ts';
 import { lacksImages, testBases, type TestInstallation } from '../src/testing/test-installation.ts';
 import { builtProgram } from './program.ts';
 import { type SshdPeer, startSshdPeer } from './sshd-peer.ts';
@@ -68,7 +69,7 @@ export async function makeBastionContest(servers: number): Promise<BastionContes
     await inside(installation, id, `cat > ${streamProgram}`, { input: text });
     await runInside(installation, id, hallPort, ['perl', streamProgram, 'serve']);
   }
-  const addressOf = (id: number) => `10.77.1.${id}`;
+  const addressOf = (id: number) => installation.plan.addressOf(parseServerId(id));
   const usual = sshConfig({ host, sshdPort: sshd.port, keyPath: person.key.path, server: addressOf(0) });
   const configs = { usual, same: `${usual}  KexAlgorithms curve25519-sha256\n` };
   const pathOf = (exchange: 'usual' | 'same') => join(installation.engine.dir, `bench_ssh_config_${exchange}`);

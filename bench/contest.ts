@@ -70,7 +70,7 @@ export async function makeContest(): Promise<Contest> {
     client,
     probe,
     ended,
-    addressOf: (id) => `10.77.1.${id}`,
+    addressOf: (id) => installation.plan.addressOf(parseServerId(id)),
     peer: (number) => ({ name: `${engine.name}-p${number}`, address: `10.77.200.${number}` }),
     incus: (...args) => incus(args),
     launch: ({ name, address }) => incus(['launch', peerImage, name, '--no-profiles'], launchConfig(installation, name, address)),

@@ -18,11 +18,9 @@ async function treeOf(root: number): Promise<readonly Process[]> {
       return stat === undefined ? undefined : { pid: Number(pid), fields: stat.slice(stat.lastIndexOf(')') + 2).split(' ') };
     }),
   );
-  const children = Map.groupBy(
-    all.filter((one) => one !== undefined),
-    ({ fields }) => Number(fields[parentAt]),
-  );
-  const tree = all.filter((one) => one?.pid === root).filter((one) => one !== undefined);
+  const living = all.filter((one) => one !== undefined);
+  const children = Map.groupBy(living, ({ fields }) => Number(fields[parentAt]));
+  const tree = living.filter(({ pid }) => pid === root);
   for (const one of tree) tree.push(...(children.get(one.pid) ?? []));
   return tree;
 }

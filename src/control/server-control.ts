@@ -24,7 +24,6 @@ import { makeOperationVerbs } from './operation-verbs.ts';
 import { makeReconciler } from './reconciler.ts';
 import { makeRules, type Rules } from './rules.ts';
 import { creationHandler } from './servers/creation.ts';
-import { ensureGatewaySecret } from './servers/gateway-key.ts';
 import { lifeHandlers } from './servers/life.ts';
 import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
@@ -88,7 +87,6 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
     events: { subscribe: events.subscribe, ...makeEventVerbs(parts) },
 
     async start() {
-      await ensureGatewaySecret(store);
       await housekeeping.start();
       await world.refresh().catch(() => {});
       if (world.last()?.isMismatch !== true) await operations.resumeAll();

@@ -10,6 +10,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parsePlan, type Plan } from '../core/plan.ts';
 import { runProcess, type Ran, type RunOptions } from './run-process.ts';
 import { makeTestEngine, type TestEngine } from './test-engine.ts';
 
@@ -30,6 +31,7 @@ export interface TestInstallation extends AsyncDisposable {
   readonly runDir: string;
   readonly stateDir: string;
   readonly configPath: string;
+  readonly plan: Plan;
   /** The command line as root on the host, over root.sock. Never throws for an exit code. */
   myserver(args: readonly string[], options?: RunOptions): Promise<Ran>;
   /** The same, and the test fails unless it exits 0; the standard output. */
@@ -63,16 +65,9 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
   const places = { runDir: join(engine.dir, 'run'), stateDir: join(engine.dir, 'state'), cacheDir: join(engine.dir, 'cache') };
   const configPath = join(engine.dir, 'config.json');
   await mkdir(places.runDir, { mode: 0o755 });
-  await writeFile(configPath, JSON.stringify(configFor(engine, places, options.config ?? {})));
-  const env = {
-    ...process.env,
-    MYSERVER_CONFIG: configPath,
-    MYSERVER_RUN_DIR: places.runDir,
-    NO_COLOR: '1',
-    HOME: engine.dir,
-    // Tests start the command line so often that compiling it each time would be half of their time.
-    NODE_COMPILE_CACHE: join(engine.dir, 'compile-cache'),
-  };
+  const config = configFor(engine, places, options.config ?? {});
+  await writeFile(configPath, JSON.stringify(config));
+  const env = environmentFor(engine, configPath, places.runDir);
   const logPath = join(engine.dir, 'control.log');
   const mainPath = options.program ?? sourcePath;
   const enterControl = options.isInside === true ? engine.inside : engine.enter;
@@ -121,6 +116,7 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
     engine,
     ...places,
     configPath,
+    plan: parsePlan(config.plan),
     myserver,
     ok,
     run: async (where, argv, run = {}) =>
@@ -130,6 +126,18 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
     controlLog: async () => await readFile(logPath, 'utf8'),
     controlPid: () => control?.pid,
     [Symbol.asyncDispose]: async () => await disposal.disposeAsync(),
+  };
+}
+
+function environmentFor({ dir }: TestEngine, configPath: string, runDir: string): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    MYSERVER_CONFIG: configPath,
+    MYSERVER_RUN_DIR: runDir,
+    NO_COLOR: '1',
+    HOME: dir,
+    // Tests start the command line so often that compiling it each time would be half of their time.
+    NODE_COMPILE_CACHE: join(dir, 'compile-cache'),
   };
 }
 
@@ -143,7 +151,7 @@ async function answers(socketPath: string): Promise<boolean> {
   return await promise;
 }
 
-function configFor(engine: TestEngine, places: object, more: Readonly<Record<string, object>>): object {
+function configFor(engine: TestEngine, places: object, more: Readonly<Record<string, object>>) {
   const block = (name: 'ssh' | 'www' | 'usr', privatePort: number) => ({ name, privatePort, base: testBases[name] });
   return {
     ...places,

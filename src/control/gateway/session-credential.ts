@@ -3,9 +3,9 @@
  * to remember, so it outlives a restart of control as the sessions at the gateway do; and it is no right by itself, for who it names is looked up anew
  * each time (`gateway-callers.ts`).
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { Secret } from '../../base/secret.ts';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { Keyring } from '../../store/records.ts';
+import { keptSecret } from '../kept-secret.ts';
 
 const prefix = 'mygw_';
 
@@ -35,8 +35,7 @@ const keyringName = 'gateway-sessions';
 const longestMs = 30 * 86_400_000;
 
 export async function makeCredentials(keyring: Keyring, now: () => number): Promise<Credentials> {
-  const fresh = { privateKey: new Secret(randomBytes(32).toString('base64')), publicKey: '' };
-  const secret = Buffer.from((await keyring.keep(keyringName, fresh)).privateKey.reveal(), 'base64');
+  const secret = await keptSecret(keyring, keyringName);
   const macOf = (body: string) => createHmac('sha256', secret).update(body).digest();
 
   return {

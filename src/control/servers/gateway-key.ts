@@ -3,22 +3,16 @@
  * signature that lets somebody into one server is worth nothing at another, whoever asks for it: no other server knows that key. None is kept; each is
  * worked out of one secret that control keeps (HKDF, RFC 5869).
  */
-import { hkdfSync, type KeyObject, randomBytes } from 'node:crypto';
-import { Secret } from '../../base/secret.ts';
-import { fault } from '../../core/errors.ts';
+import { hkdfSync, type KeyObject } from 'node:crypto';
 import type { Generation } from '../../core/ids.ts';
 import type { Store } from '../../store/store.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import { publicLineOf, seedKey } from '../host-key.ts';
+import { keptSecret } from '../kept-secret.ts';
 import { signUserauth } from '../ssh-user-signature.ts';
 
 const keyringName = 'gateway-keys';
 export const gatewayKeyComment = 'myserver-gateway';
-
-/** Made at the first start, kept for ever after. */
-export async function ensureGatewaySecret(store: Store): Promise<void> {
-  await store.keyring.keep(keyringName, { privateKey: new Secret(randomBytes(32).toString('base64')), publicKey: '' });
-}
 
 /** One login of the admin of that server, signed: the algorithm's name and 64 bytes, as on the wire. Throws `bad-request` for anything else. */
 export async function signAsGateway(store: Store, record: ServerRecord, signedData: Uint8Array): Promise<Buffer> {
@@ -30,10 +24,7 @@ export async function gatewayKeyLine(store: Store, generation: Generation): Prom
   return publicLineOf(await keyOf(store, generation), gatewayKeyComment);
 }
 
-async function keyOf(store: Store, generation: Generation): Promise<KeyObject> {
-  const secret = await store.keyring.get(keyringName);
-  if (secret === undefined) throw fault('internal', 'the secret of the gateway’s keys was not made at start');
-  return seedKey(
-    Buffer.from(hkdfSync('sha256', Buffer.from(secret.privateKey.reveal(), 'base64'), '', `${keyringName} ${generation}`, 32)),
-  );
+async function keyOf({ keyring }: Store, generation: Generation): Promise<KeyObject> {
+  const secret = await keptSecret(keyring, keyringName);
+  return seedKey(Buffer.from(hkdfSync('sha256', secret, '', `${keyringName} ${generation}`, 32)));
 }
