@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import ssh2, { type ClientChannel, type Connection } from 'ssh2';
+import { makeKeyPair } from '../../control/host-key.ts';
 import { limitPeer } from './peer-limits.ts';
 
 interface Inside {
@@ -17,7 +18,7 @@ const inside = (connection: Connection) => (connection as unknown as Inside)._pr
 
 /** A channel of a limited client at a server that `mischief` makes a strange one, or what ended the client before. */
 async function enter(mischief: (connection: Connection) => void, onExec: (connection: Connection) => void = () => {}) {
-  const server = new ssh2.Server({ hostKeys: [ssh2.utils.generateKeyPairSync('ed25519').private] }, (connection) => {
+  const server = new ssh2.Server({ hostKeys: [makeKeyPair('a host').privateKey.reveal()] }, (connection) => {
     connection.on('error', () => {});
     connection.on('authentication', (context) => context.accept());
     connection.on('ready', () => mischief(connection));

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import ssh2, { type Connection, type PseudoTtyInfo, type ServerChannel } from 'ssh2';
+import { makeKeyPair } from '../../control/host-key.ts';
 import { type Home, makeHome } from '../../cli/spawned.testing.ts';
 import { runProcess } from '../../testing/run-process.ts';
 import { parsePersonName } from '../../core/names.ts';
@@ -20,7 +21,7 @@ interface Door extends AsyncDisposable {
 }
 
 async function openDoor(control: MemoryControl): Promise<Door> {
-  const { private: hostKey } = ssh2.utils.generateKeyPairSync('ed25519');
+  const hostKey = makeKeyPair('a host').privateKey.reveal();
   const ended: number[] = [];
   const connections = new Set<Connection>();
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => {
