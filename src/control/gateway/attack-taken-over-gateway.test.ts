@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import { Secret } from '../../base/secret.ts';
 import type { Input } from '../../contract/route.ts';
 import type { InternalRoutes } from '../../contract/internal.ts';
-import { parsePersonName } from '../../core/names.ts';
+import { parseGroupName, parsePersonName } from '../../core/names.ts';
 import { passwordOf } from '../../rest/api-room.testing.ts';
 import { rootCaller } from '../../testing/control-room.ts';
 import { hashPassword } from '../people/password-hash.ts';
@@ -121,6 +121,30 @@ suite('credentials', () => {
     assert.deepEqual(await ends(), ['b', 'c']);
     await store.personKeys.remove(parsePersonName('ada'), ada.fingerprint);
     assert.deepEqual(await ends(), ['a', 'b', 'c']);
+  });
+
+  test('a live forward to a listed destination is told to end when the person is in none of its groups any more, or it is listed no more', async () => {
+    const [group, person] = [parseGroupName('intranet'), parsePersonName('ada')];
+    const page = { address: '198.51.100.7', port: 8088, names: ['intranet.example'] };
+    const { strange, link, ada, store } = await withAda({ destinations: [{ ...page, group }] });
+    await using _strange = strange;
+    const credential = await signIn(strange, ada, 'ada');
+    const line = { credential, kind: 'forward', generation: null, detail: '', sinceMs: 1, bytesIn: 0, bytesOut: 0 };
+    const sessions = [
+      { ...line, id: 'listed', listed: { address: page.address, port: page.port } },
+      { ...line, id: 'other port', listed: { address: page.address, port: 8089 } },
+      { ...line, id: 'other address', listed: { address: '198.51.100.8', port: page.port } },
+      { ...line, id: 'lobby' },
+    ];
+    const ends = async () => (await link.call('live', { params: { worker: 'w' }, body: { sessions, bastion: null } })).end;
+    const ids = async () => (await ends()).map(({ id }) => id);
+    assert.deepEqual(await ids(), ['listed', 'other port', 'other address']);
+    await store.groups.add({ name: group, description: '' });
+    await store.groups.setMember({ group, person, isLeader: false });
+    assert.deepEqual(await ids(), ['other port', 'other address']);
+    await store.groups.removeMember(group, person);
+    assert.deepEqual(await ids(), ['listed', 'other port', 'other address']);
+    assert.match((await ends())[0]?.reason ?? '', /may not reach 198\.51\.100\.7:8088 .* any more/u);
   });
 });
 

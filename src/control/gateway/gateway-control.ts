@@ -102,7 +102,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
 
   return {
     callers,
-    live: makeLiveSessions({ ...options, callers }),
+    live: makeLiveSessions({ ...options, callers, destinations: settings.destinations }),
     recordings: makeRecordings(options),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
