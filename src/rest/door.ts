@@ -17,7 +17,7 @@ import { takeOnlyJson } from './json-body.ts';
 import { knownHostsPath } from './known-hosts.ts';
 import { documentOf, eventsDocument, openapiPath, registerOpenapi } from './openapi.ts';
 import { answerTo, longestBodyBytes } from './problems.ts';
-import { type BoundRoute, methodsOn, routesBeforePasswordChange } from './routes.ts';
+import { type BoundRoute, methodsOn, routesBeforePasswordChange, routesNotByGateway } from './routes.ts';
 import { makeValidator } from './validation.ts';
 
 export interface DoorOptions {
@@ -110,9 +110,10 @@ function addRoute(
   app: FastifyInstance,
   { prefix, route, handle }: BoundRoute,
   gate: Gate,
-  { loginsPerMinute, stopping }: DoorOptions,
+  { kind, loginsPerMinute, stopping }: DoorOptions,
 ): void {
   const sessions = new WeakMap<FastifyRequest, Session>();
+  const isForAnybody = route.door === 'anybody' && !(kind === 'gateway' && routesNotByGateway.some((name) => name === route.name));
   const isForPasswordChange = routesBeforePasswordChange.some((name) => name === route.name);
   app.route({
     method: route.method,
@@ -122,7 +123,7 @@ function addRoute(
     ...(route.name === 'login' ? { config: { rateLimit: loginLimit(loginsPerMinute) } } : {}),
     // Before the body is read: a stranger does not make us parse.
     async onRequest(request) {
-      if (route.door === 'anybody' || route.door === 'gateway') return;
+      if (isForAnybody || route.door === 'gateway') return;
       const approach = gate.approach(request.headers, request.socket.remoteAddress);
       sessions.set(
         request,

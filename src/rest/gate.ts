@@ -8,6 +8,7 @@ import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { Approach } from '../control/people/password-proof.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { parseCredential } from './credentials.ts';
+import { routesNotByGateway } from './routes.ts';
 
 export type Session = { readonly caller: Caller; readonly recheck: () => Promise<PersonActor | undefined> };
 
@@ -71,6 +72,10 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
       if ((door === 'administrator' || door === 'root') && !isAdministrator(session.caller.actor)) {
         await people.audit.noteRefusal(session.caller, name, 'only for administrators');
         throw fault('not-allowed', `only administrators may do that (${name})`);
+      }
+      if (kind === 'gateway' && routesNotByGateway.some((one) => one === name)) {
+        await people.audit.noteRefusal(session.caller, name, 'not by way of the bastion: is the gateway still ours?');
+        throw fault('not-allowed', 'no token is made by way of the bastion: run "myserver login URL" on a machine of your own');
       }
       return session;
     },

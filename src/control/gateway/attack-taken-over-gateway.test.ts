@@ -295,6 +295,38 @@ suite('the doors', () => {
     assert.equal(await raw('/api/v1/people', { method: 'POST', body: '{"name":"mallory","role":"administrator"}' }), 401);
   });
 
+  test('no token is made over the gateway’s door: not with a credential, not with the password that a person typed, not with both', async () => {
+    const { strange, link, ada, store } = await withAda();
+    await using _strange = strange;
+    const person = { person: 'ada', password: passwordOf('ada') };
+    const byKey = await signIn(strange, ada, 'ada');
+    const byPassword = (await link.call('signInByPassword', { body: { ...person, fromAddress } })).session.credential;
+    for (const credential of [byKey, byPassword])
+      await assert.rejects(
+        link.clientFor(credential).call('login', { body: person }),
+        (error: Error) =>
+          'code' in error && error.code === 'not-allowed' && error.message.includes('"myserver login URL" on a machine of your own'),
+      );
+    for (const authorization of [undefined, 'Bearer mygw_made.up', `Basic ${Buffer.from(`ada:${passwordOf('ada')}`).toString('base64')}`])
+      assert.equal(
+        await strange.raw('/api/v1/tokens', {
+          headers: authorization === undefined ? {} : { authorization },
+          body: JSON.stringify(person),
+        }),
+        401,
+      );
+    assert.deepEqual(await store.tokens.list(parsePersonName('ada')), []);
+    const refusals = await store.audit.list({ person: parsePersonName('ada'), deed: 'login', allowed: false });
+    assert.deepEqual(
+      refusals.map(({ fromAddress: from, via }) => [from, via]),
+      [
+        [fromAddress, 'ssh'],
+        [fromAddress, 'ssh'],
+      ],
+    );
+    assert.equal((await strange.room.call('/api/v1/tokens', { method: 'POST', body: person })).status, 201, 'at the door that is for it');
+  });
+
   test('oversized and malformed bodies are refused, and control goes on', async () => {
     const { strange, link } = await withAda();
     await using _strange = strange;
