@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import { eventsPath } from '../contract/events.ts';
 import { apiPrefix } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
+import { networkOf } from '../core/peer-address.ts';
 import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { guardAgainstPages, type BrowserGuardOptions } from './browser-guard.ts';
@@ -154,7 +155,7 @@ function loginLimit(max: number) {
   return {
     max,
     timeWindow: 60_000,
-    keyGenerator: ({ socket }: FastifyRequest) => socket.remoteAddress ?? '',
+    keyGenerator: ({ socket }: FastifyRequest) => networkOf(socket.remoteAddress ?? ''),
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { readonly ttl: number }) => {
       const retryAfterSeconds = Math.max(1, Math.ceil(ttl / 1000));
       return fault('too-many-tries', `too many sign-ins from this address; try again in ${retryAfterSeconds} s`, {

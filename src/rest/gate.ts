@@ -2,6 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { PersonActor } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
+import { plainAddress } from '../core/peer-address.ts';
 import type { Door } from '../contract/route.ts';
 import { type Caller, isAdministrator } from '../control/caller.ts';
 import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
@@ -64,7 +65,7 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
     // The command line says so of itself; it changes one word in the audit and nothing else.
     approach: (headers, fromAddress) => ({
       via: kind === 'gateway' ? 'ssh' : headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
-      fromAddress: isRootDoor ? undefined : fromAddress,
+      fromAddress: isRootDoor || fromAddress === undefined ? undefined : plainAddress(fromAddress),
     }),
     async admit({ headers, approach, door, name, isForPasswordChange }) {
       const session = await signIn(headers, approach, isForPasswordChange);

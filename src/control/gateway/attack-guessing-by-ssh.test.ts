@@ -92,6 +92,19 @@ suite('guessing by SSH', () => {
     assert.equal(await byKey(strange, key, '0', '192.0.2.77'), 'signed-in');
   });
 
+  test('who has an IPv6 network has one try less for each try, not 2^64 of them: passwords and keys alike', async () => {
+    const { strange, link, key } = await makeScene();
+    await using _strange = strange;
+    const codes = [];
+    for (let each = 1; each <= 6; each += 1) codes.push(await byPassword(strange, 'ada', 'wrong', `2001:db8:66:1::${each}`));
+    assert.deepEqual(codes, [...Array.from({ length: 5 }, () => 'wrong-password'), 'too-many-tries']);
+    assert.equal(await byPassword(strange, 'ada', passwordOf('ada'), '2001:db8:66:2::1'), 'in');
+    for (let each = 0; each < 55; each += 1)
+      await link.call('signInFailed', { body: { person: null, fromAddress: `2001:db8:77:1:${each}::1`, tries: 1 } });
+    assert.equal(await byKey(strange, key, 'ada', '2001:db8:77:1:ffff::1'), 'too-many-tries');
+    assert.equal(await byKey(strange, key, 'ada', '2001:db8:77:2::1'), 'signed-in');
+  });
+
   test('who comes again and again with wrong keys fills the audit with no more than the lines up to the lock', async () => {
     const { strange, link } = await makeScene();
     await using _strange = strange;

@@ -8,6 +8,7 @@ import type { PersonActor } from '../../core/access.ts';
 import { fault } from '../../core/errors.ts';
 import { shorten } from '../../core/ids.ts';
 import type { PersonName } from '../../core/names.ts';
+import { networkOf } from '../../core/peer-address.ts';
 import { type Approach, makePasswordProof, nameOrUndefined } from './password-proof.ts';
 import type { PeopleParts } from './parts.ts';
 import { makeTryThrottle, type TryThrottle } from './try-throttle.ts';
@@ -119,9 +120,10 @@ function makeWrongTokenNote({ store, clock, log }: PeopleParts): (approach: Appr
   const lastLines = new Map<string, number>();
   return async ({ via, fromAddress }) => {
     const now = clock.now();
-    if ((lastLines.get(fromAddress ?? '') ?? Number.NEGATIVE_INFINITY) > now - wrongTokenLineEveryMs) return;
+    const network = networkOf(fromAddress ?? '');
+    if ((lastLines.get(network) ?? Number.NEGATIVE_INFINITY) > now - wrongTokenLineEveryMs) return;
     if (lastLines.size > 10_000) lastLines.clear();
-    lastLines.set(fromAddress ?? '', now);
+    lastLines.set(network, now);
     log.warn({ fromAddress }, 'somebody showed a token that is not valid');
     const detail = 'a token that is not valid; at most one such line a minute';
     await store.audit.append({ person: undefined, via, fromAddress, deed: 'sign-in', server: undefined, allowed: false, detail });

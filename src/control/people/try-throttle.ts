@@ -3,11 +3,13 @@
  * - a person at one address: strict, because that is one attacker or one forgetful owner;
  * - an address over all persons: one password tried on many names;
  * - a person over all addresses: many machines at one name. Locks here are short.
+ * An address is its network (`core/peer-address.ts`): of IPv6 the /64.
  * The second and third pass over a person at a place from which that person has signed in before, so that an attacker cannot lock the owner out.
  * Nothing here locks for more than a few minutes: a lock that lasts is a weapon in the hands of whoever wants somebody out.
  */
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../core/errors.ts';
+import { isLoopbackAddress, networkOf } from '../../core/peer-address.ts';
 
 interface Rule {
   /** Wrong tries that cost nothing. */
@@ -48,8 +50,9 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
   const knownPlaces = new Map<string, true>();
 
   const keysOf = (person: string, address: string) => {
-    const pair = JSON.stringify([person, address]);
-    return { pair, keys: { pair: `pair ${pair}`, address: `address ${address}`, person: `person ${person}` } as const };
+    const network = networkOf(address);
+    const pair = JSON.stringify([person, network]);
+    return { pair, keys: { pair: `pair ${pair}`, address: `address ${network}`, person: `person ${person}` } as const };
   };
 
   function current(key: string): Count | undefined {
@@ -74,7 +77,7 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
       let hasLocked = false;
       for (const kind of ['pair', 'address', 'person'] as const) {
         const count = current(keys[kind]) ?? { wrong: 0, lastMs: now, lockedUntilMs: 0 };
-        const { free, longestSeconds } = rules[kind === 'address' && isLoopback(address) ? 'shared' : kind];
+        const { free, longestSeconds } = rules[kind === 'address' && isShared(address) ? 'shared' : kind];
         count.wrong += 1;
         count.lastMs = now;
         const beyond = count.wrong - free;
@@ -94,8 +97,9 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
   };
 }
 
-function isLoopback(address: string): boolean {
-  return address === '' || address === '::1' || /^(?:::ffff:)?127\./u.test(address);
+/** Over a socket there is none. */
+function isShared(address: string): boolean {
+  return address === '' || isLoopbackAddress(address);
 }
 
 /** Puts the entry at the young end and lets the oldest go. */
