@@ -12,6 +12,7 @@ import { runLobby, runLobbyCommand } from '../lobby/lobby.ts';
 import type { Seat } from '../lobby/seat.ts';
 import type { Guest } from './authentication.ts';
 import { askOnChannel } from './channel-question.ts';
+import { countChannel } from './counted-channel.ts';
 import { serveForwards } from './forwards.ts';
 import { type InnerPool, makeInnerPool } from './inner-pool.ts';
 import type { Entry, Ledger, LedgerLine } from './ledger.ts';
@@ -206,7 +207,7 @@ async function runInLobby(visit: Visit, sitting: Sitting): Promise<number> {
     channel.stderr.write(`\r\n${reason}\r\n`);
     cut.abort();
   });
-  channel.on('data', (data: Buffer) => line.in(data.length));
+  countChannel(channel, line);
   channel.pause();
   const signal = AbortSignal.any([sitting.signal, cut.signal]);
   const seat: Seat = {
