@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { makeTryThrottle } from './try-throttle.ts';
+import { makeTryThrottle, passwordRules } from './try-throttle.ts';
 
 function makeTimed() {
   let nowMs = 1_000_000;
-  const throttle = makeTryThrottle({ now: () => nowMs });
+  const throttle = makeTryThrottle({ now: () => nowMs }, passwordRules);
   const isLocked = (person: string, address: string) => {
     try {
       throttle.check(person, address);
@@ -93,6 +93,16 @@ suite('try-throttle', () => {
     for (let wrong = 0; wrong < 5; wrong += 1) throttle.failed('ada', wrong % 2 === 0 ? '192.0.2.1' : '::ffff:192.0.2.1');
     assert.ok(isLocked('ada', '192.0.2.1') && isLocked('ada', '::ffff:192.0.2.1'));
     assert.ok(!isLocked('ada', '::ffff:192.0.2.2'));
+  });
+
+  test('makeTryThrottle lets a person who was seen at a place pass over the locks of others, and not over the one that is their own', () => {
+    const { throttle, isLocked } = makeTimed();
+    for (let name = 0; name < 60; name += 1) throttle.failed(`person${name}`, '192.0.2.1');
+    throttle.seen('ada', '192.0.2.1');
+    assert.ok(!isLocked('ada', '192.0.2.1'));
+    for (let wrong = 0; wrong < 5; wrong += 1) throttle.failed('ada', '192.0.2.1');
+    throttle.seen('ada', '192.0.2.1');
+    assert.ok(isLocked('ada', '192.0.2.1'));
   });
 
   test('makeTryThrottle holds a bounded number of names that strangers made up', () => {

@@ -17,13 +17,21 @@ interface Rule {
   readonly longestSeconds: number;
 }
 
-const rules = {
+export type TryRules = Readonly<Record<'pair' | 'address' | 'shared' | 'person', Rule>>;
+
+export const passwordRules: TryRules = {
   pair: { free: 5, longestSeconds: 300 },
   address: { free: 50, longestSeconds: 300 },
   // Everybody on this host, and everybody behind a proxy on it, comes from a loopback address: one of them must not shut the others out.
   shared: { free: 200, longestSeconds: 5 },
   person: { free: 50, longestSeconds: 20 },
-} as const satisfies Record<string, Rule>;
+};
+
+/**
+ * No number of tries finds a key, and honest programs show all they have before they ask for a password, so an address gets more of them: a class behind one
+ * is not to be kept out. What is left bounds the work and the lines that a stranger makes.
+ */
+export const keyRules: TryRules = { ...passwordRules, address: { free: 200, longestSeconds: 20 } };
 
 /** After so long without a wrong try, the count begins anew. */
 const forgetAfterMs = 3_600_000;
@@ -43,9 +51,11 @@ export interface TryThrottle {
   /** Says whether this one began a lock. */
   failed(person: string, address: string): boolean;
   succeeded(person: string, address: string): void;
+  /** The person is at home there, as something else has proved than what is tried here: tries that were wrong still count. */
+  seen(person: string, address: string): void;
 }
 
-export function makeTryThrottle(clock: Clock): TryThrottle {
+export function makeTryThrottle(clock: Clock, rules: TryRules): TryThrottle {
   const counts = new Map<string, Count>();
   const knownPlaces = new Map<string, true>();
 
@@ -94,6 +104,7 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
       counts.delete(keys.pair);
       remember(knownPlaces, pair, true);
     },
+    seen: (person, address) => remember(knownPlaces, keysOf(person, address).pair, true),
   };
 }
 
