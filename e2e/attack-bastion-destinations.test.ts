@@ -1,6 +1,7 @@
 /** Where the bastion leads and where not, with OpenSSH: -W, -L and -D reach one's own servers, what is shared and what is listed, and nothing else. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { after, before, suite, test } from 'node:test';
 import { lacksImages, testBases } from '../src/testing/test-installation.ts';
@@ -32,7 +33,10 @@ suite('destinations of the bastion x OpenSSH', { skip: lacksImages }, () => {
     await room.installation.ok('group', 'add', 'intranet');
     await room.installation.ok('group', 'member', 'add', 'intranet', 'eve');
     for (const id of [0, 2, 3]) await runInside(room.installation, id, 8000, ['perl', '-e', httpProgram, '8000']);
-    const server = "require('node:net').createServer((s) => s.end('the page\\n')).listen(8088, '198.51.100.7')";
+    const server = `require('node:net').createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (data) => (String(data) === 'stay' ? socket.write('here') : socket.end('the page\\n')));
+    }).listen(8088, '198.51.100.7')`;
     const [program, ...words] = [...room.installation.engine.enterClient, process.execPath, '-e', server];
     page = spawn(program, words, { stdio: 'ignore' });
     await untilListening(room.installation, listed.port);
@@ -146,6 +150,37 @@ suite('destinations of the bastion x OpenSSH', { skip: lacksImages }, () => {
     await room.installation.ok('group', 'member', 'remove', 'intranet', 'eve');
     await assertRefused(eve, [`${listed.address}:8088`]);
     await room.installation.ok('group', 'member', 'add', 'intranet', 'eve');
+  });
+
+  test('a live forward to a listed destination is cut when the person leaves its group, and when it is listed no more', async () => {
+    const { installation } = room;
+    /** One that has been answered and would stay for good. */
+    async function staying() {
+      const ssh = eve.background('eve', ['-W', `${listed.address}:8088`]);
+      ssh.child.stdin?.write('stay');
+      await until('an answer', () => ssh.output() === 'here');
+      return ssh;
+    }
+    const ended = async ({ child }: Awaited<ReturnType<typeof staying>>) =>
+      await until('the forward to end', () => child.exitCode !== null, 20_000);
+    await using first = await staying();
+    await installation.ok('group', 'member', 'remove', 'intranet', 'eve');
+    await ended(first);
+    await installation.ok('group', 'member', 'add', 'intranet', 'eve');
+    await using second = await staying();
+    const written = await readFile(installation.configPath, 'utf8');
+    const config = JSON.parse(written) as { readonly bastion: object };
+    const restart = async (text: string) => {
+      await installation.endControl('SIGTERM');
+      await writeFile(installation.configPath, text);
+      await installation.startControl();
+    };
+    try {
+      await restart(JSON.stringify({ ...config, bastion: { ...config.bastion, destinations: [] } }));
+      await ended(second);
+    } finally {
+      await restart(written);
+    }
   });
 
   test(

@@ -98,6 +98,13 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
         ({ deed, serverId, detail }) => deed === 'ssh-exec' && serverId === 0 && /exit 0; [\d.]+ s, 0 bytes in, 1000 out/u.test(detail),
       );
     });
+    await jbond.sshOk('jbond007', ['whoami']);
+    assert.equal((await jbond.ssh('jbond007', [], { input: 'whoami\n' })).stdout, 'jbond007\n');
+    for (const wanted of [/^a command; exit 0; [\d.]+ s, 0 bytes in, 9 out$/u, /^the lobby; exit 0; [\d.]+ s, 7 bytes in, 9 out$/u])
+      await until(`a line ${wanted.source}`, async () => {
+        const all = await jbond.json<readonly AuditRow[]>('audit');
+        return all.some(({ deed, detail }) => deed === 'ssh-lobby' && wanted.test(detail));
+      });
     const lines = await jbond.json<readonly AuditRow[]>('audit');
     assert.ok(lines.some(({ deed, detail }) => deed === 'sign-in' && detail.startsWith('by key SHA256:')));
   });

@@ -212,6 +212,25 @@ suite('bastion x libraries', { skip: lacksImages }, () => {
     });
   }
 
+  test('dbclient with a key that is not known, again and again, locks nobody’s password', async () => {
+    const converted = await runProcess(['dropbearconvert', 'openssh', 'dropbear', strange.path, at('strange-dropbear')]);
+    assert.equal(converted.exitCode, 0, converted.stderr);
+    for (let each = 0; each < 12; each += 1) {
+      // Without a terminal it answers each question for a password with nothing.
+      const argv = [dropbear, '-T', '-i', at('strange-dropbear'), `jbond007@${room.host}`, 'whoami'];
+      const ran = await room.installation.run('client', argv, { env: { ...process.env, HOME: at('') } });
+      assert.equal(ran.stdout, '');
+      assert.match(ran.stderr, /Password of jbond007: [^]*Disconnect received/u);
+      assert.doesNotMatch(ran.stderr, /too many/u);
+    }
+    const lines = JSON.parse(await room.installation.ok('audit', '--person', 'jbond007', '--limit', '100', '-f', 'json')) as readonly {
+      readonly detail: string;
+    }[];
+    const shown = lines.filter(({ detail }) => /keys? shown, none that does/u.test(detail));
+    assert.ok(shown.length >= 5 && shown.length < 12, JSON.stringify(lines));
+    assert.equal((await byPassword(jbond.password)).stdout, 'server-1\n');
+  });
+
   // The last: it tries six times with the one that it has, and then the throttle holds up the next.
   test('dbclient does not get in with a wrong password', async () => {
     const ran = await byPassword('another password');

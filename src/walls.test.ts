@@ -114,6 +114,20 @@ suite('walls', () => {
       assert.match(readFileSync(join(src, 'cli/main.ts'), 'utf8'), new RegExp(`await import\\('\\.\\./daemon/${name}\\.ts'\\)`, 'u'));
   });
 
+  test('what keeps the workers of the gateway loads nothing of what they are made of: only by dynamic import', () => {
+    const importers = inside.filter(({ to }) => roomOf(to) === 'gateway').map(({ from }) => from);
+    assert.deepEqual(
+      [...new Set(importers.filter((from) => roomOf(from) === 'daemon'))],
+      ['daemon/gateway-worker.ts'],
+      'the only one that makes a bastion',
+    );
+    assert.deepEqual(
+      inside.filter(({ to }) => to === 'daemon/gateway-worker.ts').map(({ from }) => from),
+      ['daemon/gateway.ts'],
+    );
+    assert.match(readFileSync(join(src, 'daemon/gateway.ts'), 'utf8'), /await import\('\.\/gateway-worker\.ts'\)/u);
+  });
+
   test('portable rooms import nothing of Node', () => {
     const broken = files.filter((file) => portable.has(roomOf(file)) && importsOf(file).some((to) => to.startsWith('node:')));
     assert.deepEqual(broken, []);

@@ -55,6 +55,12 @@ const LiveSessionSchema = Type.Object({
   credential,
   kind: text(20),
   generation: nullable(text(36)),
+  listed: Type.Optional(
+    Type.Object(
+      { address: text(15), port: Type.Integer() },
+      { description: 'where a forward leads that leads to no server: what an administrator has listed' },
+    ),
+  ),
   detail: text(200),
   sinceMs: Type.Integer(),
   bytesIn: Type.Integer({ minimum: 0 }),

@@ -1,7 +1,7 @@
 /**
  * The gateway process: parses everything that strangers send. It runs as a user of its own, without store, engine or firewall, and asks control for every
- * decision. The first process only keeps workers; each worker is a whole gateway. SIGHUP begins new workers (of the program as it is on the disk by then)
- * and lets the old ones finish what lives; SIGTERM ends all.
+ * decision. The first process only keeps workers, and loads nothing of what they are made of; each worker (gateway-worker.ts) is a whole gateway. SIGHUP
+ * begins new workers (of the program as it is on the disk by then) and lets the old ones finish what lives; SIGTERM ends all.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -9,17 +9,9 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../base/fault.ts';
-import { systemClock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { makeBastion } from '../gateway/bastion/bastion.ts';
-import { makeLedger } from '../gateway/bastion/ledger.ts';
-import { makeTelling } from '../gateway/bastion/telling.ts';
-import { makeControlLink, type ControlLink } from '../gateway/control-link.ts';
 import { type Config, defaultConfigPath, loadConfig } from './config.ts';
 import { usualBastionPorts } from './gateway-config.ts';
-import { gatewaySocketPath } from './gateway-socket.ts';
-import { letBuffersPass } from './heap.ts';
-import { runServices } from './lifecycle.ts';
 import { makeLog } from './log.ts';
 
 const portVariable = 'MYSERVER_BASTION_PORT';
@@ -35,7 +27,9 @@ export async function main(): Promise<void> {
         'the gateway is not run as root: "sudo ./up" starts it as a user of its own ("myserver gateway" under setpriv, or the unit myserver-gateway)',
       );
     const config = await loadConfig(process.env['MYSERVER_CONFIG'] ?? defaultConfigPath);
-    await (cluster.isPrimary ? keepWorkers(config, log) : work(config, log));
+    if (cluster.isPrimary) return await keepWorkers(config, log);
+    const { work } = await import('./gateway-worker.ts');
+    await work(config, log, Number(process.env[portVariable]));
   } catch (error) {
     log.error({ error: messageOf(error) }, 'the gateway cannot run');
     process.exitCode = 1;
@@ -77,49 +71,6 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
   for (const worker of all) worker.process.kill('SIGTERM');
   await Promise.race([Promise.all(exits), sleep(8000, undefined, { ref: false })]);
   process.exit(0);
-}
-
-async function work(config: Config, log: Log): Promise<void> {
-  letBuffersPass();
-  const link = makeControlLink(gatewaySocketPath(config.runDir));
-  const hello = await untilControlAnswers(link, log);
-  const port = Number(process.env[portVariable]);
-  const ledger = makeLedger(systemClock);
-  let drainMs = 0;
-  process.once('SIGHUP', () => {
-    drainMs = config.gateway.drainMs;
-  });
-  const bastion = makeBastion({
-    link,
-    ledger,
-    log,
-    network: hello.network,
-    hostAddress: hello.hostAddress,
-    publicHost: hello.publicHost,
-    version: hello.version,
-    port,
-    recorder: config.gateway.recordings,
-    hostKey: hello.hostKey,
-    listen: { host: config.gateway.host, port },
-    drainMs: () => drainMs,
-    onListening: () => telling.nudge(),
-  });
-  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port });
-  ledger.onChange(() => telling.nudge());
-  await runServices([telling, bastion], log, { longestEndMs: () => drainMs + 8000 });
-  process.exit(0);
-}
-
-/** Control may be started after us, and may be away for a while. */
-async function untilControlAnswers(link: ControlLink, log: Log) {
-  for (let isTold = false; ; isTold = true) {
-    try {
-      return await link.call('hello');
-    } catch (error) {
-      if (!isTold) log.warn({ error: messageOf(error) }, 'waiting for control');
-      await sleep(retryMs);
-    }
-  }
 }
 
 /** The configured one, else 22 where nobody has it, else 3022. */

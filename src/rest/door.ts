@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import { eventsPath } from '../contract/events.ts';
 import { apiPrefix } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
+import { networkOf } from '../core/peer-address.ts';
 import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { guardAgainstPages, type BrowserGuardOptions } from './browser-guard.ts';
@@ -17,7 +18,7 @@ import { takeOnlyJson } from './json-body.ts';
 import { knownHostsPath } from './known-hosts.ts';
 import { documentOf, eventsDocument, openapiPath, registerOpenapi } from './openapi.ts';
 import { answerTo, longestBodyBytes } from './problems.ts';
-import { type BoundRoute, methodsOn, routesBeforePasswordChange } from './routes.ts';
+import { type BoundRoute, methodsOn, routesBeforePasswordChange, routesNotByGateway } from './routes.ts';
 import { makeValidator } from './validation.ts';
 
 export interface DoorOptions {
@@ -110,9 +111,10 @@ function addRoute(
   app: FastifyInstance,
   { prefix, route, handle }: BoundRoute,
   gate: Gate,
-  { loginsPerMinute, stopping }: DoorOptions,
+  { kind, loginsPerMinute, stopping }: DoorOptions,
 ): void {
   const sessions = new WeakMap<FastifyRequest, Session>();
+  const isForAnybody = route.door === 'anybody' && !(kind === 'gateway' && routesNotByGateway.some((name) => name === route.name));
   const isForPasswordChange = routesBeforePasswordChange.some((name) => name === route.name);
   app.route({
     method: route.method,
@@ -122,7 +124,7 @@ function addRoute(
     ...(route.name === 'login' ? { config: { rateLimit: loginLimit(loginsPerMinute) } } : {}),
     // Before the body is read: a stranger does not make us parse.
     async onRequest(request) {
-      if (route.door === 'anybody' || route.door === 'gateway') return;
+      if (isForAnybody || route.door === 'gateway') return;
       const approach = gate.approach(request.headers, request.socket.remoteAddress);
       sessions.set(
         request,
@@ -153,7 +155,7 @@ function loginLimit(max: number) {
   return {
     max,
     timeWindow: 60_000,
-    keyGenerator: ({ socket }: FastifyRequest) => socket.remoteAddress ?? '',
+    keyGenerator: ({ socket }: FastifyRequest) => networkOf(socket.remoteAddress ?? ''),
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { readonly ttl: number }) => {
       const retryAfterSeconds = Math.max(1, Math.ceil(ttl / 1000));
       return fault('too-many-tries', `too many sign-ins from this address; try again in ${retryAfterSeconds} s`, {

@@ -2,12 +2,14 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { PersonActor } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
+import { plainAddress } from '../core/peer-address.ts';
 import type { Door } from '../contract/route.ts';
 import { type Caller, isAdministrator } from '../control/caller.ts';
 import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { Approach } from '../control/people/password-proof.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { parseCredential } from './credentials.ts';
+import { routesNotByGateway } from './routes.ts';
 
 export type Session = { readonly caller: Caller; readonly recheck: () => Promise<PersonActor | undefined> };
 
@@ -63,7 +65,7 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
     // The command line says so of itself; it changes one word in the audit and nothing else.
     approach: (headers, fromAddress) => ({
       via: kind === 'gateway' ? 'ssh' : headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
-      fromAddress: isRootDoor ? undefined : fromAddress,
+      fromAddress: isRootDoor || fromAddress === undefined ? undefined : plainAddress(fromAddress),
     }),
     async admit({ headers, approach, door, name, isForPasswordChange }) {
       const session = await signIn(headers, approach, isForPasswordChange);
@@ -71,6 +73,10 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
       if ((door === 'administrator' || door === 'root') && !isAdministrator(session.caller.actor)) {
         await people.audit.noteRefusal(session.caller, name, 'only for administrators');
         throw fault('not-allowed', `only administrators may do that (${name})`);
+      }
+      if (kind === 'gateway' && routesNotByGateway.some((one) => one === name)) {
+        await people.audit.noteRefusal(session.caller, name, 'not by way of the bastion: is the gateway still ours?');
+        throw fault('not-allowed', 'no token is made by way of the bastion: run "myserver login URL" on a machine of your own');
       }
       return session;
     },

@@ -45,7 +45,11 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       return undefined;
     },
     async live({ params, body }) {
-      const sessions = body.sessions.map(({ generation, ...session }) => ({ ...session, generation: generation ?? undefined }));
+      const sessions = body.sessions.map(({ generation, listed, ...session }) => ({
+        ...session,
+        generation: generation ?? undefined,
+        listed,
+      }));
       if (body.bastion !== null) await gateway.listensAt(body.bastion.port);
       return { end: [...(await gateway.live.tell(params.worker, sessions))] };
     },

@@ -57,6 +57,12 @@ export function bindInternal(parts: HandlerParts): readonly BoundRoute[] {
 /** Whose password has run out may call only these. */
 export const routesBeforePasswordChange: readonly RouteName[] = ['health', 'me', 'login', 'personPassword', 'revokeToken'];
 
+/**
+ * What nobody calls by way of the gateway. A token would outlive the session that it was made in, and a gateway that somebody has taken over sees the
+ * passwords that are typed into it; the lobby has no command for it.
+ */
+export const routesNotByGateway: readonly RouteName[] = ['login'];
+
 /** The methods that some route has on this path (below the prefix), for an answer to the wrong one. */
 export function methodsOn(path: string): readonly string[] {
   const parts = path.split('/');

@@ -70,7 +70,7 @@ suite('guessing by SSH', () => {
     const { strange, link, key } = await makeScene();
     await using _strange = strange;
     assert.equal(await byKey(strange, key, 'ada', stranger), 'signed-in');
-    for (let each = 0; each < 55; each += 1)
+    for (let each = 0; each < 205; each += 1)
       await link.call('signInFailed', { body: { person: each % 2 === 0 ? 'ada' : null, fromAddress: stranger, tries: 3 } });
     const second = makeSigner();
     await giveKey(strange, 'ada', second);
@@ -90,6 +90,58 @@ suite('guessing by SSH', () => {
     assert.equal(await byKey(strange, key, '0', office), 'signed-in');
     assert.equal(await byKey(strange, key, 'gold', office), 'signed-in');
     assert.equal(await byKey(strange, key, '0', '192.0.2.77'), 'signed-in');
+  });
+
+  test('who has an IPv6 network has one try less for each try, not 2^64 of them: passwords and keys alike', async () => {
+    const { strange, link, key } = await makeScene();
+    await using _strange = strange;
+    const codes = [];
+    for (let each = 1; each <= 6; each += 1) codes.push(await byPassword(strange, 'ada', 'wrong', `2001:db8:66:1::${each}`));
+    assert.deepEqual(codes, [...Array.from({ length: 5 }, () => 'wrong-password'), 'too-many-tries']);
+    assert.equal(await byPassword(strange, 'ada', passwordOf('ada'), '2001:db8:66:2::1'), 'in');
+    for (let each = 0; each < 205; each += 1)
+      await link.call('signInFailed', { body: { person: null, fromAddress: `2001:db8:77:1:${each}::1`, tries: 1 } });
+    assert.equal(await byKey(strange, key, 'ada', '2001:db8:77:1:ffff::1'), 'too-many-tries');
+    assert.equal(await byKey(strange, key, 'ada', '2001:db8:77:2::1'), 'signed-in');
+  });
+
+  test('a good key signs in while the password is locked, at the very address where it was guessed, too', { timeout: 60_000 }, async () => {
+    const { strange, key } = await makeScene();
+    await using _strange = strange;
+    for (let each = 0; each < 6; each += 1) await byPassword(strange, 'ada', 'wrong', stranger);
+    for (let each = 0; each < 60; each += 1) await byPassword(strange, `person${each}`, 'wrong', stranger);
+    assert.equal(await byPassword(strange, 'anybody', 'wrong', stranger), 'too-many-tries', 'the whole address');
+    assert.equal(await byPassword(strange, 'ada', passwordOf('ada'), stranger), 'too-many-tries');
+    assert.equal(await byKey(strange, key, 'ada', stranger), 'signed-in');
+    assert.equal(await byPassword(strange, 'ada', passwordOf('ada'), stranger), 'too-many-tries', 'the key opens no way to guess on');
+  });
+
+  test(
+    'keys that were only shown never lock a password: not the person’s, nor anybody’s at that address',
+    { timeout: 60_000 },
+    async () => {
+      const { strange, link, key } = await makeScene();
+      await using _strange = strange;
+      const wrong = makeSigner();
+      const asked = { person: 'ada', mayBeServer: true, fromAddress: stranger, algorithm: 'ssh-ed25519', proof: null };
+      for (let each = 0; each < 300; each += 1) {
+        // As a client that has a key which is not known here, and gives up then.
+        await assert.rejects(link.call('signInByKey', { body: { ...asked, key: wrong.key } }));
+        await link.call('signInFailed', { body: { person: 'ada', fromAddress: stranger, tries: 1 } });
+      }
+      assert.equal(await byPassword(strange, 'ada', passwordOf('ada'), stranger), 'in');
+      await strange.room.addPerson('bob');
+      assert.equal(await byPassword(strange, 'bob', passwordOf('bob'), stranger), 'in');
+      assert.equal(await byKey(strange, key, 'ada', office), 'signed-in', 'nor her key elsewhere');
+    },
+  );
+
+  test('a class behind one address that shows wrong keys first is not kept from the right ones', async () => {
+    const { strange, link, key } = await makeScene();
+    await using _strange = strange;
+    for (let each = 0; each < 150; each += 1)
+      await link.call('signInFailed', { body: { person: `person${each}`, fromAddress: office, tries: 3 } });
+    assert.equal(await byKey(strange, key, 'ada', office), 'signed-in');
   });
 
   test('who comes again and again with wrong keys fills the audit with no more than the lines up to the lock', async () => {

@@ -5,7 +5,7 @@ import { suite, test } from 'node:test';
 import { Secret } from '../../base/secret.ts';
 import type { Input } from '../../contract/route.ts';
 import type { InternalRoutes } from '../../contract/internal.ts';
-import { parsePersonName } from '../../core/names.ts';
+import { parseGroupName, parsePersonName } from '../../core/names.ts';
 import { passwordOf } from '../../rest/api-room.testing.ts';
 import { rootCaller } from '../../testing/control-room.ts';
 import { hashPassword } from '../people/password-hash.ts';
@@ -121,6 +121,30 @@ suite('credentials', () => {
     assert.deepEqual(await ends(), ['b', 'c']);
     await store.personKeys.remove(parsePersonName('ada'), ada.fingerprint);
     assert.deepEqual(await ends(), ['a', 'b', 'c']);
+  });
+
+  test('a live forward to a listed destination is told to end when the person is in none of its groups any more, or it is listed no more', async () => {
+    const [group, person] = [parseGroupName('intranet'), parsePersonName('ada')];
+    const page = { address: '198.51.100.7', port: 8088, names: ['intranet.example'] };
+    const { strange, link, ada, store } = await withAda({ destinations: [{ ...page, group }] });
+    await using _strange = strange;
+    const credential = await signIn(strange, ada, 'ada');
+    const line = { credential, kind: 'forward', generation: null, detail: '', sinceMs: 1, bytesIn: 0, bytesOut: 0 };
+    const sessions = [
+      { ...line, id: 'listed', listed: { address: page.address, port: page.port } },
+      { ...line, id: 'other port', listed: { address: page.address, port: 8089 } },
+      { ...line, id: 'other address', listed: { address: '198.51.100.8', port: page.port } },
+      { ...line, id: 'lobby' },
+    ];
+    const ends = async () => (await link.call('live', { params: { worker: 'w' }, body: { sessions, bastion: null } })).end;
+    const ids = async () => (await ends()).map(({ id }) => id);
+    assert.deepEqual(await ids(), ['listed', 'other port', 'other address']);
+    await store.groups.add({ name: group, description: '' });
+    await store.groups.setMember({ group, person, isLeader: false });
+    assert.deepEqual(await ids(), ['other port', 'other address']);
+    await store.groups.removeMember(group, person);
+    assert.deepEqual(await ids(), ['listed', 'other port', 'other address']);
+    assert.match((await ends())[0]?.reason ?? '', /may not reach 198\.51\.100\.7:8088 .* any more/u);
   });
 });
 
@@ -269,6 +293,38 @@ suite('the doors', () => {
     ])
       assert.equal(await raw('/api/v1/servers', { method: 'GET', headers }), 401);
     assert.equal(await raw('/api/v1/people', { method: 'POST', body: '{"name":"mallory","role":"administrator"}' }), 401);
+  });
+
+  test('no token is made over the gateway’s door: not with a credential, not with the password that a person typed, not with both', async () => {
+    const { strange, link, ada, store } = await withAda();
+    await using _strange = strange;
+    const person = { person: 'ada', password: passwordOf('ada') };
+    const byKey = await signIn(strange, ada, 'ada');
+    const byPassword = (await link.call('signInByPassword', { body: { ...person, fromAddress } })).session.credential;
+    for (const credential of [byKey, byPassword])
+      await assert.rejects(
+        link.clientFor(credential).call('login', { body: person }),
+        (error: Error) =>
+          'code' in error && error.code === 'not-allowed' && error.message.includes('"myserver login URL" on a machine of your own'),
+      );
+    for (const authorization of [undefined, 'Bearer mygw_made.up', `Basic ${Buffer.from(`ada:${passwordOf('ada')}`).toString('base64')}`])
+      assert.equal(
+        await strange.raw('/api/v1/tokens', {
+          headers: authorization === undefined ? {} : { authorization },
+          body: JSON.stringify(person),
+        }),
+        401,
+      );
+    assert.deepEqual(await store.tokens.list(parsePersonName('ada')), []);
+    const refusals = await store.audit.list({ person: parsePersonName('ada'), deed: 'login', allowed: false });
+    assert.deepEqual(
+      refusals.map(({ fromAddress: from, via }) => [from, via]),
+      [
+        [fromAddress, 'ssh'],
+        [fromAddress, 'ssh'],
+      ],
+    );
+    assert.equal((await strange.room.call('/api/v1/tokens', { method: 'POST', body: person })).status, 201, 'at the door that is for it');
   });
 
   test('oversized and malformed bodies are refused, and control goes on', async () => {

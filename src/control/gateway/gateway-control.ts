@@ -102,7 +102,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
 
   return {
     callers,
-    live: makeLiveSessions({ ...options, callers }),
+    live: makeLiveSessions({ ...options, callers, destinations: settings.destinations }),
     recordings: makeRecordings(options),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
@@ -116,7 +116,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
       return { credential, person: actor.name, passwordMustChange, permits: undefined };
     },
     signInFailed: async (person, fromAddress, tries) =>
-      await people.signIn.noteFailure(
+      await people.signIn.byKey.failed(
         person ?? '',
         { via: 'ssh', fromAddress },
         `${tries} ${tries === 1 ? 'key' : 'keys'} shown, none that does`,

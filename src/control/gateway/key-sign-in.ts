@@ -52,7 +52,7 @@ export interface KeySignInParts {
 export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promise<SignedInAtGateway | undefined> {
   const { store, signIn, credentials, clock } = parts;
   const { fromAddress } = offer;
-  signIn.checkTries(keyNameOf(offer), fromAddress);
+  signIn.byKey.check(keyNameOf(offer), fromAddress);
   const holder = await holderOf(parts, offer);
   if (offer.proof === undefined) return undefined;
   const proved = checkSshProof({ algorithm: offer.algorithm, keyBlob: offer.key, ...offer.proof });
@@ -76,7 +76,7 @@ export async function signInByKey(parts: KeySignInParts, offer: KeyOffer): Promi
   const isGood = objection === undefined;
   await store.audit.append({ ...origin, deed: 'sign-in', server: undefined, allowed: isGood, detail: objection ?? holder.detail });
   if (!isGood) throw refused();
-  for (const name of [keyNameOf(offer), holder.person]) signIn.succeeded(name, fromAddress);
+  signIn.byKey.succeeded(keyNameOf(offer), holder.person, fromAddress);
   const credential = credentials.issue({ person: holder.person, fromAddress, proof: holder.proof, sinceMs: clock.now() });
   const permits = holder.certificate === undefined ? undefined : [...holder.certificate.extensions.keys()];
   return { credential, person: holder.person, passwordMustChange: false, permits };

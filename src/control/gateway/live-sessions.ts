@@ -13,6 +13,7 @@ import type { AccessDesk } from '../access-desk.ts';
 import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
 import { type Changes, makeChanges } from './changes.ts';
 import type { GatewayCaller, GatewayCallers } from './gateway-callers.ts';
+import { type ListedDestination, listedFor } from './listed-destinations.ts';
 
 export interface ToldSession {
   readonly id: string;
@@ -20,13 +21,15 @@ export interface ToldSession {
   /** `shell`, `exec`, `sftp`, `forward`, `lobby`. */
   readonly kind: string;
   readonly generation: string | undefined;
+  /** Where a forward leads that leads to no server. */
+  readonly listed: { readonly address: string; readonly port: number } | undefined;
   readonly detail: string;
   readonly sinceMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }
 
-export interface ShownSession extends Omit<ToldSession, 'credential' | 'generation'> {
+export interface ShownSession extends Omit<ToldSession, 'credential' | 'generation' | 'listed'> {
   readonly person: PersonName;
   readonly fromAddress: string | undefined;
   readonly serverId: ServerId | undefined;
@@ -47,6 +50,7 @@ export interface LiveSessionsOptions {
   readonly access: AccessDesk;
   readonly callers: GatewayCallers;
   readonly clock: Clock;
+  readonly destinations: readonly ListedDestination[];
 }
 
 /** A worker tells every 15 s at least; one that is silent for longer is gone, and its sessions with it. */
@@ -56,7 +60,8 @@ interface Known extends ShownSession {
   readonly generation: string | undefined;
 }
 
-export function makeLiveSessions({ store, access, callers, clock }: LiveSessionsOptions): LiveSessions {
+export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
+  const { store, access, clock } = options;
   const workers = new Map<string, { readonly atMs: number; readonly sessions: readonly Known[] }>();
   const killed = new Map<string, string>();
   const changes = makeChanges(clock.now());
@@ -80,11 +85,11 @@ export function makeLiveSessions({ store, access, callers, clock }: LiveSessions
   return {
     changes,
     async tell(worker, sessions) {
-      const look = makeLook(callers, access, store);
+      const look = makeLook(options);
       const known: Known[] = [];
       const end: { readonly id: string; readonly reason: string }[] = [];
-      for (const { credential, ...session } of sessions) {
-        const found = await look(credential, session.generation);
+      for (const { credential, listed, ...session } of sessions) {
+        const found = await look(credential, { generation: session.generation, listed });
         const reason = killed.get(session.id) ?? found.objection;
         if (reason !== undefined) end.push({ id: session.id, reason });
         if (found.who !== undefined)
@@ -128,25 +133,31 @@ interface Looked {
 }
 
 /** Facts are read once for each person in one telling: a thousand sessions of a class are thirty people. */
-function makeLook(callers: GatewayCallers, access: AccessDesk, store: Store) {
+function makeLook({ callers, access, store, destinations }: LiveSessionsOptions) {
   const people = new Map<
     string,
     Promise<{ readonly who: GatewayCaller; readonly judge: Awaited<ReturnType<AccessDesk['judge']>> } | undefined>
   >();
   const servers = new Map<string, ReturnType<Store['servers']['byGeneration']>>();
 
+  function objectionTo(listed: ToldSession['listed'], { caller }: GatewayCaller): string | undefined {
+    if (listed === undefined) return undefined;
+    const isStill = listedFor(destinations, caller.actor, listed.address, listed.port) !== undefined;
+    return isStill ? undefined : `you may not reach ${listed.address}:${listed.port} through here any more`;
+  }
+
   async function person(credential: string) {
     const who = await callers.look(credential);
     return who === undefined ? undefined : { who, judge: await access.judge(who.caller) };
   }
 
-  return async (credential: string, generation: string | undefined): Promise<Looked> => {
+  return async (credential: string, { generation, listed }: Pick<ToldSession, 'generation' | 'listed'>): Promise<Looked> => {
     const known = people.get(credential) ?? person(credential);
     people.set(credential, known);
     const found = await known;
     if (found === undefined)
       return { who: undefined, serverId: undefined, objection: 'your key, certificate, password or account counts no more: sign in again' };
-    if (generation === undefined) return { who: found.who, serverId: undefined, objection: undefined };
+    if (generation === undefined) return { who: found.who, serverId: undefined, objection: objectionTo(listed, found.who) };
     const asked = servers.get(generation) ?? store.servers.byGeneration(parseGeneration(generation));
     servers.set(generation, asked);
     const record = await asked;

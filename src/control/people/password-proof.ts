@@ -3,6 +3,7 @@ import { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
 import { shorten } from '../../core/ids.ts';
 import { parsePersonName, type PersonName } from '../../core/names.ts';
+import { networkOf } from '../../core/peer-address.ts';
 import type { AuditVia } from '../../store/records.ts';
 import { makeFairQueue } from './fair-queue.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
@@ -49,7 +50,7 @@ export function makePasswordProof({ store, random }: PeopleParts, throttle: TryT
     const address = fromAddress ?? '';
     const name = nameOrUndefined(text);
     throttle.check(text, address);
-    return queue.run(`${address} ${text}`, async () => {
+    return queue.run(`${networkOf(address)} ${text}`, async () => {
       throttle.check(text, address);
       const isTooLong = Buffer.byteLength(password.reveal()) > longestPasswordBytes;
       const hash = name === undefined || isTooLong ? undefined : await store.people.passwordHash(name);

@@ -8,9 +8,10 @@ import type { PersonActor } from '../../core/access.ts';
 import { fault } from '../../core/errors.ts';
 import { shorten } from '../../core/ids.ts';
 import type { PersonName } from '../../core/names.ts';
+import { networkOf } from '../../core/peer-address.ts';
 import { type Approach, makePasswordProof, nameOrUndefined } from './password-proof.ts';
 import type { PeopleParts } from './parts.ts';
-import { makeTryThrottle, type TryThrottle } from './try-throttle.ts';
+import { keyRules, makeTryThrottle, passwordRules, type TryThrottle } from './try-throttle.ts';
 
 export interface SignedIn {
   readonly actor: PersonActor;
@@ -28,11 +29,16 @@ export interface SignIn {
   byToken(token: Secret, approach: Approach): Promise<SignedIn>;
   /** Throws `wrong-password`, `too-many-tries`: for a person who is signed in and must show the password again. */
   confirm(person: PersonName, password: Secret, approach: Approach): Promise<void>;
-  /** For proofs that are checked elsewhere (keys): they count together with passwords. Throws `too-many-tries`. `name` is what was typed. */
-  checkTries(name: string, fromAddress: string): void;
-  succeeded(name: string, fromAddress: string): void;
-  /** Counts one wrong try and writes the audit's line. */
-  noteFailure(name: string, approach: Approach, what: string): Promise<void>;
+  readonly byKey: KeyTries;
+}
+
+/** Signatures are checked elsewhere; here their tries are counted, apart from those of passwords: neither ever locks the other. */
+export interface KeyTries {
+  /** Throws `too-many-tries`. */
+  check(key: string, fromAddress: string): void;
+  succeeded(key: string, person: PersonName, fromAddress: string): void;
+  /** One connection that showed no key that does. Counts one wrong try and writes the audit's line. `name` is what was typed. */
+  failed(name: string, approach: Approach, what: string): Promise<void>;
 }
 
 export const tokenPrefix = 'mys_';
@@ -46,7 +52,7 @@ const wrongTokenLineEveryMs = 60_000;
 
 export function makeSignIn(parts: PeopleParts): SignIn {
   const { store } = parts;
-  const throttle = makeTryThrottle(parts.clock);
+  const throttle = makeTryThrottle(parts.clock, passwordRules);
   const prove = makePasswordProof(parts, throttle);
   const noteWrongToken = makeWrongTokenNote(parts);
 
@@ -91,11 +97,23 @@ export function makeSignIn(parts: PeopleParts): SignIn {
       await prove(person, password, approach, 'person-password');
     },
 
-    checkTries: (name, fromAddress) => throttle.check(name, fromAddress),
-    succeeded: (name, fromAddress) => throttle.succeeded(name, fromAddress),
-    async noteFailure(text, { via, fromAddress }, what) {
-      const wasLocked = isLocked(throttle, text, fromAddress ?? '');
-      const hasLocked = throttle.failed(text, fromAddress ?? '');
+    byKey: makeKeyTries(parts, throttle),
+  };
+}
+
+function makeKeyTries({ store, clock }: PeopleParts, passwords: TryThrottle): KeyTries {
+  const throttle = makeTryThrottle(clock, keyRules);
+  return {
+    check: (key, fromAddress) => throttle.check(key, fromAddress),
+    succeeded(key, person, fromAddress) {
+      throttle.succeeded(key, fromAddress);
+      passwords.seen(person, fromAddress);
+    },
+    async failed(text, { via, fromAddress }, what) {
+      // Never the name of a key, whatever was typed.
+      const typed = `typed ${text}`;
+      const wasLocked = isLocked(throttle, typed, fromAddress ?? '');
+      const hasLocked = throttle.failed(typed, fromAddress ?? '');
       // Nothing stops a stranger from coming again; the audit has said that they do.
       if (wasLocked) return;
       const name = nameOrUndefined(text);
@@ -119,9 +137,10 @@ function makeWrongTokenNote({ store, clock, log }: PeopleParts): (approach: Appr
   const lastLines = new Map<string, number>();
   return async ({ via, fromAddress }) => {
     const now = clock.now();
-    if ((lastLines.get(fromAddress ?? '') ?? Number.NEGATIVE_INFINITY) > now - wrongTokenLineEveryMs) return;
+    const network = networkOf(fromAddress ?? '');
+    if ((lastLines.get(network) ?? Number.NEGATIVE_INFINITY) > now - wrongTokenLineEveryMs) return;
     if (lastLines.size > 10_000) lastLines.clear();
-    lastLines.set(fromAddress ?? '', now);
+    lastLines.set(network, now);
     log.warn({ fromAddress }, 'somebody showed a token that is not valid');
     const detail = 'a token that is not valid; at most one such line a minute';
     await store.audit.append({ person: undefined, via, fromAddress, deed: 'sign-in', server: undefined, allowed: false, detail });

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { makeTryThrottle } from './try-throttle.ts';
+import { makeTryThrottle, passwordRules } from './try-throttle.ts';
 
 function makeTimed() {
   let nowMs = 1_000_000;
-  const throttle = makeTryThrottle({ now: () => nowMs });
+  const throttle = makeTryThrottle({ now: () => nowMs }, passwordRules);
   const isLocked = (person: string, address: string) => {
     try {
       throttle.check(person, address);
@@ -74,6 +74,35 @@ suite('try-throttle', () => {
     assert.ok(isLocked('ada', '203.0.113.9'));
     assert.ok(lockSeconds(throttle, 'ada', '203.0.113.9') <= 20);
     assert.ok(!isLocked('ada', '198.51.100.1'));
+  });
+
+  test('makeTryThrottle counts all addresses of an IPv6 /64 as one, for a person and for all', () => {
+    const { throttle, isLocked } = makeTimed();
+    for (let each = 1; each <= 5; each += 1) throttle.failed('ada', `2001:db8:1:2::${each}`);
+    assert.ok(isLocked('ada', '2001:db8:1:2:ffff::1'), 'a person');
+    assert.ok(!isLocked('ada', '2001:db8:1:3::1') && !isLocked('bob', '2001:db8:1:2::1'));
+    for (let each = 0; each < 60; each += 1) throttle.failed(`person${each}`, `2001:db8:1:2:${each}::1`);
+    assert.ok(isLocked('anybody', '2001:db8:1:2::1:1'), 'all persons');
+    assert.ok(!isLocked('anybody', '2001:db8:1:3::1'));
+    throttle.succeeded('ada', '2001:db8:1:2::9');
+    assert.ok(!isLocked('ada', '2001:db8:1:2::77'), 'who was there before is not shut out there');
+  });
+
+  test('makeTryThrottle takes an IPv4 address that is written as IPv6 for what it is', () => {
+    const { throttle, isLocked } = makeTimed();
+    for (let wrong = 0; wrong < 5; wrong += 1) throttle.failed('ada', wrong % 2 === 0 ? '192.0.2.1' : '::ffff:192.0.2.1');
+    assert.ok(isLocked('ada', '192.0.2.1') && isLocked('ada', '::ffff:192.0.2.1'));
+    assert.ok(!isLocked('ada', '::ffff:192.0.2.2'));
+  });
+
+  test('makeTryThrottle lets a person who was seen at a place pass over the locks of others, and not over the one that is their own', () => {
+    const { throttle, isLocked } = makeTimed();
+    for (let name = 0; name < 60; name += 1) throttle.failed(`person${name}`, '192.0.2.1');
+    throttle.seen('ada', '192.0.2.1');
+    assert.ok(!isLocked('ada', '192.0.2.1'));
+    for (let wrong = 0; wrong < 5; wrong += 1) throttle.failed('ada', '192.0.2.1');
+    throttle.seen('ada', '192.0.2.1');
+    assert.ok(isLocked('ada', '192.0.2.1'));
   });
 
   test('makeTryThrottle holds a bounded number of names that strangers made up', () => {

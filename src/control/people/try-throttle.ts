@@ -3,11 +3,13 @@
  * - a person at one address: strict, because that is one attacker or one forgetful owner;
  * - an address over all persons: one password tried on many names;
  * - a person over all addresses: many machines at one name. Locks here are short.
+ * An address is its network (`core/peer-address.ts`): of IPv6 the /64.
  * The second and third pass over a person at a place from which that person has signed in before, so that an attacker cannot lock the owner out.
  * Nothing here locks for more than a few minutes: a lock that lasts is a weapon in the hands of whoever wants somebody out.
  */
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../core/errors.ts';
+import { isLoopbackAddress, networkOf } from '../../core/peer-address.ts';
 
 interface Rule {
   /** Wrong tries that cost nothing. */
@@ -15,13 +17,21 @@ interface Rule {
   readonly longestSeconds: number;
 }
 
-const rules = {
+export type TryRules = Readonly<Record<'pair' | 'address' | 'shared' | 'person', Rule>>;
+
+export const passwordRules: TryRules = {
   pair: { free: 5, longestSeconds: 300 },
   address: { free: 50, longestSeconds: 300 },
   // Everybody on this host, and everybody behind a proxy on it, comes from a loopback address: one of them must not shut the others out.
   shared: { free: 200, longestSeconds: 5 },
   person: { free: 50, longestSeconds: 20 },
-} as const satisfies Record<string, Rule>;
+};
+
+/**
+ * No number of tries finds a key, and honest programs show all they have before they ask for a password, so an address gets more of them: a class behind one
+ * is not to be kept out. What is left bounds the work and the lines that a stranger makes.
+ */
+export const keyRules: TryRules = { ...passwordRules, address: { free: 200, longestSeconds: 20 } };
 
 /** After so long without a wrong try, the count begins anew. */
 const forgetAfterMs = 3_600_000;
@@ -41,15 +51,18 @@ export interface TryThrottle {
   /** Says whether this one began a lock. */
   failed(person: string, address: string): boolean;
   succeeded(person: string, address: string): void;
+  /** The person is at home there, as something else has proved than what is tried here: tries that were wrong still count. */
+  seen(person: string, address: string): void;
 }
 
-export function makeTryThrottle(clock: Clock): TryThrottle {
+export function makeTryThrottle(clock: Clock, rules: TryRules): TryThrottle {
   const counts = new Map<string, Count>();
   const knownPlaces = new Map<string, true>();
 
   const keysOf = (person: string, address: string) => {
-    const pair = JSON.stringify([person, address]);
-    return { pair, keys: { pair: `pair ${pair}`, address: `address ${address}`, person: `person ${person}` } as const };
+    const network = networkOf(address);
+    const pair = JSON.stringify([person, network]);
+    return { pair, keys: { pair: `pair ${pair}`, address: `address ${network}`, person: `person ${person}` } as const };
   };
 
   function current(key: string): Count | undefined {
@@ -74,7 +87,7 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
       let hasLocked = false;
       for (const kind of ['pair', 'address', 'person'] as const) {
         const count = current(keys[kind]) ?? { wrong: 0, lastMs: now, lockedUntilMs: 0 };
-        const { free, longestSeconds } = rules[kind === 'address' && isLoopback(address) ? 'shared' : kind];
+        const { free, longestSeconds } = rules[kind === 'address' && isShared(address) ? 'shared' : kind];
         count.wrong += 1;
         count.lastMs = now;
         const beyond = count.wrong - free;
@@ -91,11 +104,13 @@ export function makeTryThrottle(clock: Clock): TryThrottle {
       counts.delete(keys.pair);
       remember(knownPlaces, pair, true);
     },
+    seen: (person, address) => remember(knownPlaces, keysOf(person, address).pair, true),
   };
 }
 
-function isLoopback(address: string): boolean {
-  return address === '' || address === '::1' || /^(?:::ffff:)?127\./u.test(address);
+/** Over a socket there is none. */
+function isShared(address: string): boolean {
+  return address === '' || isLoopbackAddress(address);
 }
 
 /** Puts the entry at the young end and lets the oldest go. */

@@ -66,6 +66,7 @@ class Attempt {
   #second: SecondStep | undefined;
   #login: Login | undefined;
   #hasComplained = false;
+  #hasGuessed = false;
 
   constructor(connection: Connection, fromAddress: string, options: AuthenticationOptions) {
     this.#connection = connection;
@@ -93,8 +94,8 @@ class Attempt {
 
   /** A wrong password has been counted by control itself. */
   leave(): void {
-    const { keys, proofs, passwords } = this.#tries;
-    if (this.#known !== undefined || keys + proofs === 0 || passwords > 0) return;
+    const { keys, proofs } = this.#tries;
+    if (this.#known !== undefined || keys + proofs === 0 || this.#hasGuessed) return;
     const body = { person: this.#login?.person ?? null, fromAddress: this.#fromAddress, tries: Math.max(keys, proofs) };
     this.#options.link
       .call('signInFailed', { body })
@@ -141,6 +142,9 @@ class Attempt {
       this.#complain('A password alone does not say who you are: sign in as you+123@..., or with your key.');
       return context.reject(methods);
     }
+    // dbclient without a terminal answers so as often as it is asked. It is nobody's password, and so no guess that would lock somebody's.
+    if (password === '') return context.reject(methods);
+    this.#hasGuessed = true;
     const { session } = await this.#options.link.call('signInByPassword', {
       body: { person, password, fromAddress: this.#fromAddress },
     });

@@ -10,6 +10,7 @@ import { messageOf } from '../../base/fault.ts';
 import type { Service } from '../../base/service.ts';
 import { fault } from '../../core/errors.ts';
 import { referenceText } from '../../core/login.ts';
+import { plainAddress } from '../../core/peer-address.ts';
 import type { Place } from '../../contract/internal.ts';
 import { hasAesHardware, sshAlgorithms } from './algorithms.ts';
 import { authenticate, type Guest, type SecondStep } from './authentication.ts';
@@ -159,11 +160,6 @@ async function secondStep(
       return false;
     }
   };
-}
-
-/** An IPv4 client of a socket that listens for both is written as one. */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/u, '');
 }
 
 function addressOf(listener: TcpServer): { readonly port: number } | undefined {

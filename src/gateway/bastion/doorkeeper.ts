@@ -3,6 +3,7 @@
  * fuller it is, so that a flood does not shut everybody else out (as sshd's MaxStartups); and one address may never fill it alone.
  */
 import type { Socket } from 'node:net';
+import { networkOf } from '../../core/peer-address.ts';
 
 export interface Doorkeeper {
   mayEnter(address: string): boolean;
@@ -52,13 +53,4 @@ export function makeDoorkeeper(random: () => number = Math.random): Doorkeeper {
     },
     signedIn: leave,
   };
-}
-
-/** An IPv4 address for itself; of IPv6 the /64, which anybody has with all its addresses. */
-function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [before = '', after] = address.split('%', 1)[0]?.split('::') ?? [];
-  const groups = before === '' ? [] : before.split(':');
-  const zeros = after === undefined ? 0 : 8 - groups.length - (after === '' ? 0 : after.split(':').length);
-  return [...groups, ...Array.from({ length: Math.max(0, zeros) }, () => '0'), ...(after ?? '').split(':')].slice(0, 4).join(':');
 }

@@ -66,7 +66,8 @@ async function toAddress(visit: Visit, { accept, reject, address, port, place }:
   const channel = accept();
   channel.on('error', () => {});
   socket.on('error', () => {});
-  const line = visit.begin('forward', place, what, () => socket.destroy());
+  const listed = place === undefined ? { address, port } : undefined;
+  const line = visit.begin({ kind: 'forward', server: place, listed, detail: what }, () => socket.destroy());
   const leave = () => socket.destroy();
   visit.signal.addEventListener('abort', leave, { once: true });
   await relay(channel, socket, line);
@@ -106,7 +107,7 @@ async function viaInner(visit: Visit, accept: () => ServerChannel, what: string,
   });
   const outer = accept();
   outer.on('error', () => {});
-  const line = visit.begin('forward', place, `${what} on server ${place.id}`, () => inner.close());
+  const line = visit.begin({ kind: 'forward', server: place, detail: `${what} on server ${place.id}` }, () => inner.close());
   await relayChannels(outer, inner, line);
   line.end('closed');
 }

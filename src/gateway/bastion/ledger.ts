@@ -11,7 +11,9 @@ export interface Entry {
   readonly credential: string;
   /** `connection`, `lobby`, `shell`, `exec`, `sftp`, `subsystem`, `forward`, `remote-forward`; small letters, for the audit has it as a deed. */
   readonly kind: string;
-  readonly server: { readonly id: number; readonly generation: string } | undefined;
+  readonly server?: { readonly id: number; readonly generation: string } | undefined;
+  /** Of a forward that leads to no server, but where an administrator has listed. */
+  readonly listed?: { readonly address: string; readonly port: number } | undefined;
   /** A few words for lists and the audit. Never secrets. */
   readonly detail: string;
 }
@@ -86,12 +88,14 @@ export function makeLedger(clock: Clock): Ledger {
   };
 }
 
-function told({ id, credential, kind, server, detail, sinceMs, bytesIn, bytesOut }: Live): LiveSession {
-  return { id, credential, kind, generation: server?.generation ?? null, detail: detail.slice(0, 200), sinceMs, bytesIn, bytesOut };
+function told({ id, credential, kind, server, listed, detail, sinceMs, bytesIn, bytesOut }: Live): LiveSession {
+  const where = { generation: server?.generation ?? null, ...(listed === undefined ? {} : { listed }) };
+  return { id, credential, kind, ...where, detail: detail.slice(0, 200), sinceMs, bytesIn, bytesOut };
 }
 
 function ended({ credential, kind, server, detail, sinceMs, bytesIn, bytesOut }: Live, outcome: string, nowMs: number): Report {
   const seconds = ((nowMs - sinceMs) / 1000).toFixed(1);
   const sentence = `${detail}; ${outcome}; ${seconds} s, ${bytesIn} bytes in, ${bytesOut} out`;
-  return { credential, deed: `ssh-${kind}`, server: server ?? null, detail: sentence.slice(0, 500) };
+  const at = server === undefined ? null : { id: server.id, generation: server.generation };
+  return { credential, deed: `ssh-${kind}`, server: at, detail: sentence.slice(0, 500) };
 }

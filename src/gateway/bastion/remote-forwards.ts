@@ -46,12 +46,8 @@ export function serveRemoteForwards(visit: Visit): void {
       visit.signal.throwIfAborted();
       const port = await listen(lease.client, asked);
       const what = asked.socketPath ?? `port ${port}`;
-      const line = visit.begin(
-        'remote-forward',
-        place,
-        `${what} on server ${place.id}`,
-        () => void end(keyOf({ ...asked, bindPort: port })),
-      );
+      const entry = { kind: 'remote-forward', server: place, detail: `${what} on server ${place.id}` };
+      const line = visit.begin(entry, () => void end(keyOf({ ...asked, bindPort: port })));
       open.set(keyOf({ ...asked, bindPort: port }), { lease, line });
       return port;
     } catch (error) {

@@ -12,9 +12,10 @@ import { runLobby, runLobbyCommand } from '../lobby/lobby.ts';
 import type { Seat } from '../lobby/seat.ts';
 import type { Guest } from './authentication.ts';
 import { askOnChannel } from './channel-question.ts';
+import { countChannel } from './counted-channel.ts';
 import { serveForwards } from './forwards.ts';
 import { type InnerPool, makeInnerPool } from './inner-pool.ts';
-import type { Ledger, LedgerLine } from './ledger.ts';
+import type { Entry, Ledger, LedgerLine } from './ledger.ts';
 import { beginRecording, realRecorder, type RecorderOptions, type Recording } from './recording.ts';
 import { serveRemoteForwards } from './remote-forwards.ts';
 import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
@@ -42,7 +43,7 @@ export interface Visit {
   readonly signal: AbortSignal;
   readonly options: VisitOptions;
   /** Begins a line of the ledger; when control ends it, `cut` is called with the reason. */
-  begin(kind: string, place: Place | undefined, detail: string, cut: (reason: string) => void): LedgerLine;
+  begin(what: Omit<Entry, 'credential'>, cut: (reason: string) => void): LedgerLine;
   /** Throws what control says. */
   placeOf(server: ServerReference): Promise<Place>;
 }
@@ -65,11 +66,7 @@ export function makeVisit(connection: Connection, guest: Guest, options: VisitOp
     pool,
     signal: gone.signal,
     options,
-    begin: (kind, place, detail, cut) =>
-      ledger.begin(
-        { credential, kind, server: place === undefined ? undefined : { id: place.id, generation: place.generation }, detail },
-        cut,
-      ),
+    begin: (what, cut) => ledger.begin({ ...what, credential }, cut),
     placeOf: async (server) => await link.call('place', { body: { credential, server: referenceText(server) } }),
   };
 }
@@ -83,7 +80,7 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
   const { place } = guest.login;
   const where = place.kind === 'lobby' ? 'the lobby' : `server ${referenceText(place.server)}`;
   // Its sessions are told why, each in its own line; then it goes.
-  const line = visit.begin('connection', entered, where, () => setTimeout(() => hangUp(connection), farewellMs));
+  const line = visit.begin({ kind: 'connection', server: entered, detail: where }, () => setTimeout(() => hangUp(connection), farewellMs));
   connection.once('close', () => line.end('closed'));
   let sessions = 0;
   connection.on('session', (accept, reject) => {
@@ -156,7 +153,7 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
   const cut = new AbortController();
   const kind = wanted.kind === 'subsystem' && wanted.name === 'sftp' ? wanted.name : wanted.kind;
   const what = kind === 'subsystem' && wanted.kind === 'subsystem' ? `${shorten(wanted.name)} as ` : '';
-  const line = visit.begin(kind, place, `${what}${user} on server ${place.id}`, (reason) => {
+  const line = visit.begin({ kind, server: place, detail: `${what}${user} on server ${place.id}` }, (reason) => {
     channel.stderr.write(`\r\n${reason}\r\n`);
     cut.abort();
   });
@@ -206,11 +203,11 @@ async function runInLobby(visit: Visit, sitting: Sitting): Promise<number> {
     );
   const { guest, options } = visit;
   const cut = new AbortController();
-  const line = visit.begin('lobby', undefined, wanted.kind === 'shell' ? 'the lobby' : 'a command', (reason) => {
+  const line = visit.begin({ kind: 'lobby', detail: wanted.kind === 'shell' ? 'the lobby' : 'a command' }, (reason) => {
     channel.stderr.write(`\r\n${reason}\r\n`);
     cut.abort();
   });
-  channel.on('data', (data: Buffer) => line.in(data.length));
+  countChannel(channel, line);
   channel.pause();
   const signal = AbortSignal.any([sitting.signal, cut.signal]);
   const seat: Seat = {

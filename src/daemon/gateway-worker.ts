@@ -1,0 +1,58 @@
+/** One worker of the gateway: a bastion, and what it tells control. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { systemClock } from '../base/clock.ts';
+import { messageOf } from '../base/fault.ts';
+import type { Log } from '../base/log.ts';
+import { makeBastion } from '../gateway/bastion/bastion.ts';
+import { makeLedger } from '../gateway/bastion/ledger.ts';
+import { makeTelling } from '../gateway/bastion/telling.ts';
+import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
+import type { Config } from './config.ts';
+import { gatewaySocketPath } from './gateway-socket.ts';
+import { letBuffersPass } from './heap.ts';
+import { runServices } from './lifecycle.ts';
+
+/** Control is asked again so often while it does not answer. */
+const retryMs = 1000;
+
+export async function work(config: Config, log: Log, port: number): Promise<void> {
+  letBuffersPass();
+  const link = makeControlLink(gatewaySocketPath(config.runDir));
+  const hello = await untilControlAnswers(link, log);
+  const ledger = makeLedger(systemClock);
+  let drainMs = 0;
+  process.once('SIGHUP', () => {
+    drainMs = config.gateway.drainMs;
+  });
+  const bastion = makeBastion({
+    link,
+    ledger,
+    log,
+    network: hello.network,
+    hostAddress: hello.hostAddress,
+    publicHost: hello.publicHost,
+    version: hello.version,
+    port,
+    recorder: config.gateway.recordings,
+    hostKey: hello.hostKey,
+    listen: { host: config.gateway.host, port },
+    drainMs: () => drainMs,
+    onListening: () => telling.nudge(),
+  });
+  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port });
+  ledger.onChange(() => telling.nudge());
+  await runServices([telling, bastion], log, { longestEndMs: () => drainMs + 8000 });
+  process.exit(0);
+}
+
+/** Control may be started after us, and may be away for a while. */
+async function untilControlAnswers(link: ControlLink, log: Log) {
+  for (let isTold = false; ; isTold = true) {
+    try {
+      return await link.call('hello');
+    } catch (error) {
+      if (!isTold) log.warn({ error: messageOf(error) }, 'waiting for control');
+      await sleep(retryMs);
+    }
+  }
+}
