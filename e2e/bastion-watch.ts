@@ -6,8 +6,8 @@ import type { BastionRoom, Visitor } from './bastion-room.ts';
 import { until } from './bastion-room.ts';
 
 export interface Watch extends AsyncDisposable {
-  /** Since the last call: the longest that one line took to the server and back. */
-  worstMs(): number;
+  /** The longest that one line took to the server and back, of those that were answered after `since` (by `performance.now()`). */
+  worstMs(since: number): number;
   /** Megabytes: now, and the most since the worker began. */
   memory(): Promise<{ readonly now: number; readonly most: number }>;
   /** Fails unless the worker is the first one still and the session answers. */
@@ -19,14 +19,15 @@ const everyMs = 100;
 export async function makeWatch(room: BastionRoom, visitor: Visitor, target: string): Promise<Watch> {
   const pid = await workerOf(room);
   const session = visitor.background(target, ['-T'], ['cat']);
-  const state = { sentMs: 0, worst: 0, answered: 0, isOver: false };
+  const state = { isOver: false };
+  const answers: { readonly atMs: number; readonly tookMs: number }[] = [];
   async function ask(): Promise<void> {
     const before = session.output().length;
-    state.sentMs = performance.now();
+    const sentMs = performance.now();
     session.child.stdin?.write('x\n');
     while (session.output().length === before && !state.isOver) await sleep(2);
-    state.worst = Math.max(state.worst, performance.now() - state.sentMs);
-    state.answered += 1;
+    const atMs = performance.now();
+    answers.push({ atMs, tookMs: atMs - sentMs });
   }
   const asking = (async () => {
     while (!state.isOver) {
@@ -34,14 +35,9 @@ export async function makeWatch(room: BastionRoom, visitor: Visitor, target: str
       await sleep(everyMs);
     }
   })();
-  await until('the honest session', () => state.answered > 0);
-  state.worst = 0;
+  await until('the honest session', () => answers.length > 0);
   return {
-    worstMs() {
-      const worst = Math.round(state.worst);
-      state.worst = 0;
-      return worst;
-    },
+    worstMs: (since) => Math.round(Math.max(0, ...answers.filter(({ atMs }) => atMs > since).map(({ tookMs }) => tookMs))),
     async memory() {
       const status = await readFile(`/proc/${pid}/status`, 'utf8');
       const megabytes = (name: string) => Math.round(Number(new RegExp(`^${name}:\\s+(\\d+)`, 'mu').exec(status)?.[1] ?? 0) / 1024);
@@ -50,8 +46,8 @@ export async function makeWatch(room: BastionRoom, visitor: Visitor, target: str
     async assertWell(what) {
       assert.equal(await workerOf(room), pid, `${what}: another worker\n${await room.gateway.log()}`);
       assert.doesNotMatch(await room.gateway.log(), /ended by itself/u, what);
-      const { answered } = state;
-      await until(`${what}: an answer to the honest session`, () => state.answered > answered, 20_000);
+      const { length } = answers;
+      await until(`${what}: an answer to the honest session`, () => answers.length > length, 20_000);
       assert.equal(session.child.exitCode, null, `${what}: ${session.errors()}`);
     },
     async [Symbol.asyncDispose]() {

@@ -46,8 +46,8 @@ fetch_node() {
 }
 
 fetch_packages() {
-  local stamp=node_modules/.installed-from
-  cmp -s package-lock.json "$stamp" && return
+  local stamp=node_modules/.installed-from wrap=$PWD/scripts/object-wrap.h
+  cat package-lock.json "$wrap" | cmp -s - "$stamp" && return
   need_compiler
   echo 'fetching the packages of the program'
   # Not "npm ci": it refuses a lockfile that lacks the optional packages of other platforms, which npm leaves out where a registry has not got them.
@@ -55,8 +55,11 @@ fetch_packages() {
   local headers
   headers=$(dirname "$(dirname "$node")")
   [ -f "$headers/include/node/node.h" ] || headers=
-  npm_config_nodedir=$headers run_npm || fail 'the packages could not be fetched, for the reason above; "npm ping" asks the registry again'
-  cp package-lock.json "$stamp"
+  # What is there already is not compiled again.
+  rm -rf node_modules/ssh2
+  CXXFLAGS="-include $wrap" npm_config_nodedir=$headers run_npm ||
+    fail 'the packages could not be fetched, for the reason above; "npm ping" asks the registry again'
+  cat package-lock.json "$wrap" >"$stamp"
 }
 
 # Node trusts the authorities it was built with and no others, where a network that looks into TLS has its own, which the machine was told to trust.

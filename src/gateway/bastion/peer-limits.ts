@@ -147,7 +147,7 @@ function patchWriter(prototype: Writer, channelOfWriter: (writer: Writer) => Ssh
   const write = prototype._write;
   prototype._write = function later(this: Writer, data, encoding, callback) {
     const { outgoing, _client: client } = channelOfWriter(this);
-    if (outgoing.state !== 'open') callback();
+    if (outgoing.state !== 'open' || client._sock.destroyed) callback();
     else if (client._sock.writableLength < mostUnsentBytes) write.call(this, data, encoding, callback);
     else whenEmpty(client._sock, () => later.call(this, data, encoding, callback));
   };
@@ -155,13 +155,16 @@ function patchWriter(prototype: Writer, channelOfWriter: (writer: Writer) => Ssh
 
 const waiting = new WeakMap<Socket, (() => void)[]>();
 
+/** Or when it is closed: who went away without reading would otherwise be waited for without end, and stay among the live sessions. */
 function whenEmpty(socket: Socket, act: () => void): void {
   const others = waiting.get(socket);
   if (others !== undefined) return void others.push(act);
   const acts = [act];
   waiting.set(socket, acts);
-  socket.once('drain', () => {
+  const onEmpty = () => {
+    socket.off('drain', onEmpty).off('close', onEmpty);
     waiting.delete(socket);
     for (const one of acts) one();
-  });
+  };
+  socket.on('drain', onEmpty).on('close', onEmpty);
 }
