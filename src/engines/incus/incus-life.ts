@@ -44,18 +44,33 @@ export async function startInstance(options: LifeOptions, name: string, signal?:
       return;
     } catch (error) {
       if (!(error instanceof IncusRefusal)) throw error;
-      const state = await stateNow(options, name);
-      // A start that is failing shows as running for a moment: only Incus's own word counts.
-      if (state === 'running' && hasSaid(error, /already running/iu)) return;
-      if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
-      if (tries < transition.tries && (state === 'running' || hasSaid(error, /already running|is busy running/iu))) {
+      if (hasSaid(error, /already running|is busy running/iu)) {
+        const state = await stateNow(options, name);
+        if (state === 'running' && hasSaid(error, /already running/iu)) return;
+        if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
+        if (tries === transition.tries) throw error;
         await sleep(transition.pauseMs);
         continue;
       }
+      const state = await settledState(options, name);
+      if (state === 'running') return;
+      if (state === 'paused') return await act(options, name, 'unfreeze', {}, signal);
       // What an earlier failed start left may be all that was in the way.
       if (wasSwept || cable === undefined || state !== 'stopped' || !(await sweepCable(options, cable))) throw error;
       wasSwept = true;
     }
+  }
+}
+
+/**
+ * The state after a start that failed. Incus shows the instance as running while it clears up, and says "already running" to who asks again meanwhile; what
+ * runs longer than that takes was started by somebody else.
+ */
+async function settledState(options: LifeOptions, name: string): Promise<InstanceSeen['state']> {
+  for (let tries = 0; ; tries += 1) {
+    const state = await stateNow(options, name);
+    if (state === 'stopped' || state === 'paused' || tries === transition.tries) return state;
+    await sleep(transition.pauseMs);
   }
 }
 
