@@ -1,10 +1,14 @@
 /** The life of sessions through the bastion: seen, ended, outliving control and a new gateway, and gone with the server or the right. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { lacksImages } from '../src/testing/test-installation.ts';
-import { type Background, type BastionRoom, makeBastionRoom, until, type Visitor } from './bastion-room.ts';
+import { type Background, type BastionRoom, makeBastionRoom, until, untilListening, type Visitor } from './bastion-room.ts';
+import { inside } from './inside.ts';
 import { rootOf } from './root-client.ts';
+import { typeInto } from './typist.ts';
 
 interface SessionRow {
   readonly id: string;
@@ -17,8 +21,24 @@ interface AuditRow {
   readonly deed: string;
   readonly person: string | null;
   readonly serverId: number | null;
+  readonly allowed: boolean;
   readonly detail: string;
 }
+
+/** Signs in when told to, and not before: ADDRESS KEY FILE-WHEN-MET FILE-TO-GO-ON. */
+const hesitant = String.raw`
+import os, sys, time, paramiko
+address, key, met, go = sys.argv[1:]
+transport = paramiko.Transport((address, 22))
+transport.start_client(timeout=10)
+open(met, 'w').close()
+while not os.path.exists(go): time.sleep(0.02)
+transport.auth_publickey('0', paramiko.Ed25519Key.from_private_key_file(key))
+channel = transport.open_session()
+channel.exec_command('hostname')
+print(channel.makefile().read().decode(), end='')
+transport.close()
+`;
 
 suite('bastion, life of sessions', { skip: lacksImages }, () => {
   let room: BastionRoom;
@@ -52,6 +72,11 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
 
   async function sessions(visitor: Visitor): Promise<readonly SessionRow[]> {
     return await visitor.json<readonly SessionRow[]>('sessions');
+  }
+
+  async function isInAudit(kind: string, wanted: RegExp, isAllowed = true): Promise<boolean> {
+    const lines = await jbond.json<readonly AuditRow[]>('audit');
+    return lines.some(({ deed, allowed, detail }) => deed === kind && allowed === isAllowed && wanted.test(detail));
   }
 
   async function oneOf(visitor: Visitor, kind: string): Promise<SessionRow> {
@@ -98,15 +123,45 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
         ({ deed, serverId, detail }) => deed === 'ssh-exec' && serverId === 0 && /exit 0; [\d.]+ s, 0 bytes in, 1000 out/u.test(detail),
       );
     });
+    assert.match(await jbond.sshOk('jbond007', [], { options: ['-W', '0:22'], input: '' }), /^SSH-2\.0-OpenSSH/u);
     await jbond.sshOk('jbond007', ['whoami']);
     assert.equal((await jbond.ssh('jbond007', [], { input: 'whoami\n' })).stdout, 'jbond007\n');
-    for (const wanted of [/^a command; exit 0; [\d.]+ s, 0 bytes in, 9 out$/u, /^the lobby; exit 0; [\d.]+ s, 7 bytes in, 9 out$/u])
-      await until(`a line ${wanted.source}`, async () => {
-        const all = await jbond.json<readonly AuditRow[]>('audit');
-        return all.some(({ deed, detail }) => deed === 'ssh-lobby' && wanted.test(detail));
-      });
+    for (const [kind, wanted] of [
+      ['ssh-forward', /^port 22 of server 0; closed; [\d.]+ s, 0 bytes in, [1-9]\d* out$/u],
+      ['ssh-lobby', /^a command; exit 0; [\d.]+ s, 0 bytes in, 9 out$/u],
+      ['ssh-lobby', /^the lobby; exit 0; [\d.]+ s, 7 bytes in, 9 out$/u],
+    ] as const)
+      await until(`a line ${wanted.source}`, async () => await isInAudit(kind, wanted));
     const lines = await jbond.json<readonly AuditRow[]>('audit');
     assert.ok(lines.some(({ deed, detail }) => deed === 'sign-in' && detail.startsWith('by key SHA256:')));
+  });
+
+  test('what is refused is in the audit: a listener in the lobby, a socket of the gateway’s own, a wrong password inside', async () => {
+    await jbond.ssh('jbond007', ['list'], { options: ['-R', '8090:localhost:1', '-o', 'ExitOnForwardFailure=yes'] });
+    {
+      await using _ = jbond.background('jbond007', ['-N', '-L', '8091:/run/myserver/root.sock']);
+      await untilListening(room.installation, 8091);
+      await room.installation.run('client', ['curl', '-sS', '--max-time', '5', 'http://localhost:8091/']);
+    }
+    const once = ['-o', 'BatchMode=no', '-o', 'PreferredAuthentications=publickey,keyboard-interactive', '-o', 'NumberOfPasswordPrompts=1'];
+    await typeInto([...room.installation.engine.enterClient, ...jbond.argv('root@0', ['true'], once)], [[/assword:/iu, 'one of nine']]);
+    for (const [kind, wanted] of [
+      ['ssh-remote-forward', /^a remote forward begins on a server/u],
+      ['ssh-forward', /^\/run\/myserver\/root\.sock is on this gateway itself/u],
+      ['ssh-login', /^server 0 did not let root in with that password$/u],
+    ] as const)
+      await until(`a line ${wanted.source}`, async () => await isInAudit(kind, wanted, false));
+  });
+
+  test('a remote forward is in the list while it listens, and neither there nor in the audit’s way when the server’s sshd is gone', async () => {
+    await using _ = jbond.background('0', ['-N', '-R', '8070:localhost:7070']);
+    await oneOf(jbond, 'remote-forward');
+    await inside(room.installation, 0, 'systemctl stop ssh; pkill -x sshd; systemctl start ssh');
+    await until('its end in the audit', async () => await isInAudit('ssh-remote-forward', /^port 8070 on server 0; the server hung up;/u));
+    assert.deepEqual(
+      (await sessions(jbond)).filter(({ kind }) => kind === 'remote-forward'),
+      [],
+    );
   });
 
   test('a right that is taken back ends the session at once, and a dropped server its own', async () => {
@@ -134,12 +189,13 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     await hasEnded(second);
   });
 
-  test('control is killed: sessions and forwards go on, new ones wait for it with a sentence, and all is well when it is back', async () => {
+  test('control is killed: what lives goes on, who comes anew is told so, and all is well when it is back', async () => {
     await using session = await counting(jbond, '0');
     await room.installation.endControl('SIGKILL');
     await goesOn(session);
     const refused = await jbond.ssh('0', ['true']);
     assert.equal(refused.exitCode, 255);
+    assert.match(refused.stderr, /the manager of this host does not answer just now/u);
     await room.installation.startControl();
     await until('the bastion to let in again', async () => (await jbond.ssh('0', ['true'])).exitCode === 0, 20_000);
     await goesOn(session);
@@ -148,18 +204,38 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     await hasEnded(session);
   });
 
-  test('SIGHUP: new connections go to new workers, and the old ones finish what lives', async () => {
+  test('SIGHUP: new connections go to new workers, and the old ones finish what lives and who is at the door', async () => {
     await using session = await counting(jbond, '0');
+    const [met, go] = ['met', 'go'].map((name) => join(room.installation.engine.dir, name)) as [string, string];
+    const late = room.installation.run('client', ['timeout', '60', '/usr/bin/python3', '-c', hesitant, room.host, jbond.key.path, met, go]);
+    await Promise.race([
+      until('somebody at the door', () => existsSync(met)),
+      late.then(({ stderr }) => Promise.reject(new Error(stderr))),
+    ]);
     const workersBefore = await workers(room);
     await room.gateway.end('SIGHUP');
     await until('other workers', async () => (await workers(room)).some((pid) => !workersBefore.includes(pid)));
     await until('a session by a new worker', async () => (await jbond.ssh('0', ['true'])).exitCode === 0);
     await goesOn(session);
     session.child.kill('SIGTERM');
+    await hasEnded(session);
+    await writeFile(go, '');
+    const { stdout, stderr } = await late;
+    assert.equal(stdout, 'server-0\n', stderr);
     await until('the old worker to end', async () => !(await workers(room)).some((pid) => workersBefore.includes(pid)), 20_000);
   });
 
-  test('a worker that is killed is replaced, and only its own sessions end', async () => {
+  test('a gateway that is gone is missed by doctor, which says what to do, and not any more when it is back', async () => {
+    const isMissed = async () => (await room.installation.myserver(['doctor', '-f', 'json'])).stdout.includes('"gateway-away"');
+    assert.equal(await isMissed(), false);
+    await room.gateway.end('SIGTERM');
+    await until('doctor to miss it', isMissed);
+    assert.match((await jbond.ok('ssh-config')).toString(), new RegExp(`HostName ${room.host}`, 'u'), 'it is to pass');
+    await room.gateway.start();
+    await until('doctor to be content', async () => !(await isMissed()));
+  });
+
+  test('a worker that is killed is replaced', async () => {
     const [pid] = await workers(room);
     process.kill(Number(pid), 'SIGKILL');
     await until('a session by another worker', async () => (await jbond.ssh('0', ['true'])).exitCode === 0, 20_000);

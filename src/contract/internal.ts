@@ -1,8 +1,7 @@
 /**
- * What the gateway asks control: over a unix socket that only control's and the gateway's users may open (or mutual TLS, where the gateway is another
- * machine). The gateway parses what strangers send and may be taken over by one; so nothing here lets it act as a person who has not proved to control
- * itself who they are: control checks each signature and password, decides each destination, and signs each login to a server with a key that it
- * never hands out. Every answer names the generation.
+ * What the gateway asks control: over a unix socket that only control's and the gateway's users may open. The gateway parses what strangers send and may be
+ * taken over by one; so nothing here lets it act as a person who has not proved to control itself who they are: control checks each signature and password,
+ * decides each destination, and signs each login to a server with a key that it never hands out. Every answer names the generation.
  */
 import { Type, type Static } from 'typebox';
 import type { Route } from './route.ts';
@@ -71,6 +70,7 @@ const ReportSchema = Type.Object({
   credential,
   deed: Type.String({ maxLength: 40, pattern: '^ssh-[a-z][a-z-]*$', description: 'what a gateway does, and nothing else' }),
   server: nullable(Type.Object({ id: Type.Integer(), generation: text(36) })),
+  allowed: Type.Optional(Type.Boolean({ description: 'false: the gateway itself refused it; true where an older gateway does not say' })),
   detail: text(500),
 });
 
@@ -175,7 +175,7 @@ export const internalRoutes = {
     tag: 'gateway',
     door: 'gateway',
     status: 204,
-    summary: 'What came to its end, for the audit',
+    summary: 'What came to its end or was refused, for the audit',
     body: body({ lines: Type.Array(ReportSchema, { maxItems: 500 }) }),
   },
   live: {

@@ -4,7 +4,7 @@ import type { Finding } from '../core/finding.ts';
 import type { ServerId } from '../core/ids.ts';
 import { type Caller, originOf, requireAdministrator } from './caller.ts';
 import type { Diagnosis, DoctorVerbs, FindingAction } from './control.ts';
-import { diagnosis, engineAway, mismatch, rulesFound, serversInTrouble, strangerFound } from './findings.ts';
+import { diagnosis, engineAway, gatewayAway, mismatch, rulesFound, serversInTrouble, strangerFound } from './findings.ts';
 import { adoptStranger, discardStranger } from './servers/strangers.ts';
 import type { ServerParts } from './servers/settings.ts';
 
@@ -19,12 +19,13 @@ export interface HostDoctor {
 
 export interface DoctorParts extends ServerParts {
   readonly host: HostDoctor;
+  readonly isGatewayAway: () => boolean;
   /** A whole pass of the reconciler. */
   readonly pass: () => Promise<void>;
 }
 
 export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
-  const { store, world, rules, host, pass } = parts;
+  const { store, world, rules, host, pass, isGatewayAway } = parts;
 
   async function planFindings(): Promise<readonly Finding[]> {
     const leased = new Set((await store.servers.list()).map(({ id }) => id));
@@ -42,6 +43,7 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
       ...(last?.isMismatch === true ? [mismatch(last.strangers.length)] : []),
       // Under a store that is not this engine's, rules made from it would close servers that nobody has decided about.
       ...(isInStep || last?.isMismatch === true ? [] : [rulesFound]),
+      ...(isGatewayAway() ? [gatewayAway] : []),
       ...serversInTrouble(records),
       ...(await planFindings()),
       ...(await host.examine()),

@@ -59,6 +59,18 @@ export function engineAway(trouble: string): Finding {
   };
 }
 
+export const gatewayAway: Finding = {
+  code: 'gateway-away',
+  severity: 'error',
+  subject: 'the gateway',
+  found:
+    'No gateway says that it takes people in, so nobody comes in by the bastion; the ports of the servers themselves are not touched by this.',
+  remedy:
+    '"sudo ./up" starts it. Its own words are in "journalctl -u myserver-gateway", or where there is no systemd in /var/log/myserver/gateway.log. ' +
+    'Should there be none, say "bastion": { "enabled": false } in the configuration.',
+  canMend: false,
+};
+
 /** One for each server that has a problem. */
 export function serversInTrouble(records: readonly ServerRecord[]): readonly Finding[] {
   return records.flatMap(({ id, problem }) =>

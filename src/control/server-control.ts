@@ -44,6 +44,8 @@ export interface ServerControlOptions {
   readonly auditKeptMs: number;
   readonly recordingFiles: RecordingFiles;
   readonly facts: Omit<InstallationFacts, 'plan'>;
+  /** There should be a gateway, and it takes nobody in. */
+  readonly isGatewayAway: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
 }

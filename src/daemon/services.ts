@@ -78,6 +78,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
       bastion: () => gateway.bastion(),
       recording: config.bastion.recording,
     },
+    isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
     clock: systemClock,
     log,
   });

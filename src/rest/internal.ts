@@ -41,7 +41,7 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       return { signature: (await gateway.sign(body.credential, body.generation, bytes(body.signedData))).toString('base64') };
     },
     async report({ body }) {
-      await gateway.report(body.lines.map(({ server, ...line }) => ({ ...line, server: server ?? undefined })));
+      await gateway.report(body.lines.map(({ server, allowed = true, ...line }) => ({ ...line, allowed, server: server ?? undefined })));
       return undefined;
     },
     async live({ params, body }) {
@@ -51,7 +51,7 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
         listed,
       }));
       if (body.bastion !== null) await gateway.listensAt(body.bastion.port);
-      return { end: [...(await gateway.live.tell(params.worker, sessions))] };
+      return { end: [...(await gateway.live.tell(params.worker, { sessions, isListening: body.bastion !== null }))] };
     },
     changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
   };

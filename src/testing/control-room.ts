@@ -95,6 +95,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       auditKeptMs: 400 * 86_400_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
       facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, recording: 'owner' },
+      isGatewayAway: () => false,
       clock: systemClock,
       log: silentLog,
     });

@@ -68,6 +68,7 @@ export interface GatewayReport {
   readonly credential: string;
   readonly deed: string;
   readonly server: { readonly id: number; readonly generation: string } | undefined;
+  readonly allowed: boolean;
   readonly detail: string;
 }
 
@@ -84,7 +85,7 @@ export interface GatewayControl {
   place(credential: string, server: string): Promise<EnterablePlace>;
   /** Throws the same, and `not-allowed` for whatever is no server of ours and on no list. The refusal is in the audit. */
   destination(credential: string, host: string, port: number): Promise<FoundDestination>;
-  /** The gateway's word about where it takes people in. */
+  /** The gateway's word about where it takes people in. It stands while no gateway is there: that is to pass. */
   listensAt(port: number): Promise<void>;
   /** What people need to come in by it; undefined while no gateway has said that it listens. */
   bastion(): Bastion | undefined;
@@ -212,11 +213,11 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
 
 /** Who did it is taken from the credential, never from the gateway's word; it may be one that counts no more: then it was why the session ended. */
 async function report(store: Store, credentials: Credentials, lines: readonly GatewayReport[]): Promise<void> {
-  for (const { credential, deed, server, detail } of lines) {
+  for (const { credential, deed, server, allowed, detail } of lines) {
     const statement = credentials.read(credential);
     if (statement === undefined) continue;
     const { person, fromAddress } = statement;
     const at = server === undefined ? undefined : { id: parseServerId(server.id), generation: parseGeneration(server.generation) };
-    await store.audit.append({ person: parsePersonName(person), via: 'ssh', fromAddress, deed, server: at, allowed: true, detail });
+    await store.audit.append({ person: parsePersonName(person), via: 'ssh', fromAddress, deed, server: at, allowed, detail });
   }
 }

@@ -14,11 +14,12 @@ import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
 import { type Changes, makeChanges } from './changes.ts';
 import type { GatewayCaller, GatewayCallers } from './gateway-callers.ts';
 import { type ListedDestination, listedFor } from './listed-destinations.ts';
+import { makeToldWorkers } from './told-workers.ts';
 
 export interface ToldSession {
   readonly id: string;
   readonly credential: string;
-  /** `shell`, `exec`, `sftp`, `forward`, `lobby`. */
+  /** `connection`, `lobby`, `shell`, `exec`, `sftp`, `subsystem`, `forward`, `remote-forward`. */
   readonly kind: string;
   readonly generation: string | undefined;
   /** Where a forward leads that leads to no server. */
@@ -29,6 +30,12 @@ export interface ToldSession {
   readonly bytesOut: number;
 }
 
+export interface Told {
+  readonly sessions: readonly ToldSession[];
+  /** It takes people in; not so while it only finishes what lives. */
+  readonly isListening: boolean;
+}
+
 export interface ShownSession extends Omit<ToldSession, 'credential' | 'generation' | 'listed'> {
   readonly person: PersonName;
   readonly fromAddress: string | undefined;
@@ -37,8 +44,10 @@ export interface ShownSession extends Omit<ToldSession, 'credential' | 'generati
 
 export interface LiveSessions {
   readonly changes: Changes;
-  /** All of one worker's. Gives those that must end, each with a sentence for the person. */
-  tell(worker: string, sessions: readonly ToldSession[]): Promise<readonly { readonly id: string; readonly reason: string }[]>;
+  /** All of one worker's. Gives those that must end, each with a sentence for the person. Throws `not-allowed` for more workers than any gateway has. */
+  tell(worker: string, told: Told): Promise<readonly { readonly id: string; readonly reason: string }[]>;
+  /** Whether any worker takes people in; true until there was time for one to say so. */
+  isListening(): boolean;
   /** One's own, and those on servers that one may share; administrators all. Oldest first. */
   list(caller: Caller): Promise<readonly ShownSession[]>;
   /** Throws `not-found`. It ends when its worker tells next, which is at once. */
@@ -53,24 +62,15 @@ export interface LiveSessionsOptions {
   readonly destinations: readonly ListedDestination[];
 }
 
-/** A worker tells every 15 s at least; one that is silent for longer is gone, and its sessions with it. */
-const silenceMs = 60_000;
-
 interface Known extends ShownSession {
   readonly generation: string | undefined;
 }
 
 export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
   const { store, access, clock } = options;
-  const workers = new Map<string, { readonly atMs: number; readonly sessions: readonly Known[] }>();
-  const killed = new Map<string, string>();
+  const workers = makeToldWorkers<Known>(clock);
   const changes = makeChanges(clock.now());
-
-  function alive(): readonly Known[] {
-    const since = clock.now() - silenceMs;
-    for (const [worker, { atMs }] of workers) if (atMs < since) workers.delete(worker);
-    return [...workers.values()].flatMap(({ sessions }) => sessions).toSorted((one, other) => one.sinceMs - other.sinceMs);
-  }
+  const alive = () => workers.sessions().toSorted((one, other) => one.sinceMs - other.sinceMs);
 
   /** May this caller know of it and end it? Their own, and those on a server of which they have everything. */
   async function visibleTo(caller: Caller): Promise<readonly Known[]> {
@@ -84,13 +84,13 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
 
   return {
     changes,
-    async tell(worker, sessions) {
+    async tell(worker, { sessions, isListening }) {
       const look = makeLook(options);
       const known: Known[] = [];
       const end: { readonly id: string; readonly reason: string }[] = [];
       for (const { credential, listed, ...session } of sessions) {
         const found = await look(credential, { generation: session.generation, listed });
-        const reason = killed.get(session.id) ?? found.objection;
+        const reason = workers.endingOf(session.id) ?? found.objection;
         if (reason !== undefined) end.push({ id: session.id, reason });
         if (found.who !== undefined)
           known.push({
@@ -100,11 +100,10 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
             serverId: found.serverId,
           });
       }
-      const told = new Set(sessions.map(({ id }) => id));
-      for (const { id } of workers.get(worker)?.sessions ?? []) if (!told.has(id)) killed.delete(id);
-      workers.set(worker, { atMs: clock.now(), sessions: known });
+      workers.told(worker, known, isListening);
       return end;
     },
+    isListening: () => workers.isListening(),
     async list(caller) {
       return (await visibleTo(caller)).map(({ generation: _generation, ...session }) => session);
     },
@@ -112,7 +111,7 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
       const session = (await visibleTo(caller)).find((one) => one.id === id);
       if (session === undefined) throw fault('not-found', `there is no live session ${id} that you could end; "sessions" lists them`);
       const by = personOf(caller) ?? 'the administrator';
-      killed.set(id, by === session.person ? 'you ended this session from elsewhere' : `${by} ended this session`);
+      workers.end(id, by === session.person ? 'you ended this session from elsewhere' : `${by} ended this session`);
       const server = session.generation === undefined ? undefined : await store.servers.byGeneration(parseGeneration(session.generation));
       await store.audit.append({
         ...originOf(caller),

@@ -39,7 +39,7 @@ const helloMs = 10_000;
 const keepAliveMs = 30_000;
 
 export function makeBastion(options: BastionOptions): Service & { address(): { readonly port: number } | undefined } {
-  const { log, ledger } = options;
+  const { log } = options;
   extendSsh2();
   if (!hasNativeCrypto())
     log.warn({}, 'the SSH library runs without its native part, at a third to a half of its speed: "sudo ./up" compiles it');
@@ -82,7 +82,8 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
     async stop() {
       listener.close();
       const until = performance.now() + options.drainMs();
-      while (ledger.count > 0 && performance.now() < until) await sleep(200);
+      // Whoever is still signing in has a connection and no line yet.
+      while (connections.size > 0 && performance.now() < until) await sleep(200);
       for (const connection of connections) connection.end();
       await sleep(0);
       for (const connection of connections) socketOf(connection).destroy();
@@ -125,7 +126,7 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
 async function secondStep(
   connection: Connection,
   guest: Guest,
-  { link }: BastionOptions,
+  { link, ledger }: BastionOptions,
   entered: { place?: Place; client?: Client },
 ): Promise<SecondStep | undefined> {
   const { place: where } = guest.login;
@@ -153,6 +154,7 @@ async function secondStep(
         askPassword,
         openAgent,
         signal: new AbortController().signal,
+        onRefused: (what) => ledger.refuse({ ...what, credential }),
       });
       return true;
     } catch (error) {

@@ -7,7 +7,7 @@ import { ipv4Network, ipv4Number } from '../../core/ipv4.ts';
 import type { Place } from '../../contract/internal.ts';
 import { permits } from './authentication.ts';
 import { connectTo, relay, relayChannels } from './relay.ts';
-import { refusal, refuseChannel } from './ssh2-extras.ts';
+import { type Refusal, refusal, refuseChannel } from './ssh2-extras.ts';
 import type { Visit } from './visit.ts';
 
 /** A browser behind -D opens a few dozen; what opens thousands means harm or is broken. */
@@ -16,11 +16,14 @@ const mostAtOnce = 512;
 export function serveForwards(visit: Visit): void {
   const { connection } = visit;
   let count = 0;
+  const refuse = (reject: () => void, why: Refusal, sentence: string) => {
+    visit.refusals.note({ kind: 'forward', detail: sentence });
+    refuseChannel(connection, reject, why, sentence);
+  };
   const guarded = (reject: () => void, work: () => Promise<void>) => {
     if (!permits(visit.guest, 'permit-port-forwarding'))
-      return refuseChannel(connection, reject, refusal.prohibited, 'your certificate does not permit forwards');
-    if (count >= mostAtOnce)
-      return refuseChannel(connection, reject, refusal.shortage, `${mostAtOnce} forwards are open on this connection already`);
+      return refuse(reject, refusal.prohibited, 'the certificate does not permit forwards');
+    if (count >= mostAtOnce) return refuse(reject, refusal.shortage, `${mostAtOnce} forwards are open on this connection already`);
     count += 1;
     void work().finally(() => (count -= 1));
   };
@@ -96,8 +99,11 @@ type Open = (client: Client, done: (error: Error | undefined, channel: ClientCha
 
 async function viaInner(visit: Visit, accept: () => ServerChannel, what: string, open: Open): Promise<void> {
   const { place: where } = visit.guest.login;
-  if (where.kind !== 'server')
-    throw fault('not-allowed', `${what} is on this gateway itself, which nobody reaches through it: name a server`);
+  if (where.kind !== 'server') {
+    const sentence = `${what} is on this gateway itself, which nobody reaches through it: name a server`;
+    visit.refusals.note({ kind: 'forward', detail: sentence });
+    throw fault('not-allowed', sentence);
+  }
   const place = await visit.placeOf(where.server);
   using lease = await visit.pool.lease(place, where.inside ?? place.admin, undefined);
   const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();

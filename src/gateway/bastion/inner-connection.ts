@@ -4,11 +4,12 @@
  */
 import { connect } from 'node:net';
 import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type Client, type ServerHostKeyAlgorithm } from 'ssh2';
-import { messageOf } from '../../base/fault.ts';
+import { type Fault, messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import type { Place } from '../../contract/internal.ts';
 import { GatewayAgent, type GatewayAgentOptions } from './gateway-agent.ts';
 import { hasAesHardware, sshAlgorithms } from './algorithms.ts';
+import type { Entry } from './ledger.ts';
 import { limitPeer } from './peer-limits.ts';
 
 export interface InnerOptions extends GatewayAgentOptions {
@@ -16,6 +17,8 @@ export interface InnerOptions extends GatewayAgentOptions {
   /** One question without echo; rejects or gives undefined when there is nobody to ask. Undefined: nobody is there. */
   readonly askPassword: ((question: string) => Promise<string | undefined>) | undefined;
   readonly signal: AbortSignal;
+  /** The server, or its wrong host key, kept somebody out: for the audit. */
+  readonly onRefused: (what: Omit<Entry, 'credential'>) => void;
 }
 
 /** A server that is busy with a whole class may take a while to greet. */
@@ -71,7 +74,9 @@ export async function openInner(options: InnerOptions): Promise<Client> {
   } catch (error) {
     client.end();
     socket.destroy();
-    throw meaning(error, options, state);
+    const meant = meaning(error, options, state);
+    if (meant.code !== 'wrong-state') options.onRefused({ kind: 'login', server: place, detail: meant.message });
+    throw meant;
   } finally {
     clearTimeout(patience);
     signal.removeEventListener('abort', onAbort);
@@ -138,7 +143,7 @@ function meaning(
   error: unknown,
   { place, user, askPassword }: InnerOptions,
   { isStrange, asked }: { readonly isStrange: boolean; readonly asked: number },
-): Error {
+): Fault {
   if (isStrange)
     return fault(
       'not-allowed',

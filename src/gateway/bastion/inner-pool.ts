@@ -6,6 +6,7 @@ import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import type { Place } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
 import { type InnerOptions, openInner } from './inner-connection.ts';
+import type { Refusals } from './refusals.ts';
 import { relayChannels } from './relay.ts';
 import { openAgentChannel } from './ssh2-extras.ts';
 
@@ -25,6 +26,7 @@ export interface InnerPoolOptions {
   readonly connection: Connection;
   readonly link: ControlLink;
   readonly credential: string;
+  readonly refusals: Refusals;
   readonly signal: AbortSignal;
 }
 
@@ -38,7 +40,7 @@ interface Held {
 
 const nobody = { in: () => {}, out: () => {} };
 
-export function makeInnerPool({ connection, link, credential, signal }: InnerPoolOptions): InnerPool {
+export function makeInnerPool({ connection, link, credential, refusals, signal }: InnerPoolOptions): InnerPool {
   const held = new Map<string, Held[]>();
   /** One after the other, so that five sessions begun at once share one connection, and one question for a password. */
   const turns = new Map<string, Promise<unknown>>();
@@ -64,7 +66,10 @@ export function makeInnerPool({ connection, link, credential, signal }: InnerPoo
     const free = held.get(key)?.find(({ users }) => users < mostOnOne);
     if (free !== undefined) return free;
     const openAgent = async () => await openAgentChannel(connection);
-    return keep(key, await openInner({ link, credential, place, user, askPassword, openAgent, signal }));
+    return keep(
+      key,
+      await openInner({ link, credential, place, user, askPassword, openAgent, signal, onRefused: (what) => refusals.note(what) }),
+    );
   }
 
   return {

@@ -27,6 +27,8 @@ export interface LedgerLine extends Counter {
 export interface Ledger {
   /** `onCut` is called with a sentence when control says that it must end. */
   begin(entry: Entry, onCut: (reason: string) => void): LedgerLine;
+  /** What was not begun, because it may not be: one line for the audit. What control itself refuses is there already. */
+  refuse(entry: Entry): void;
   readonly count: number;
   live(): LiveSession[];
   cut(id: string, reason: string): void;
@@ -59,6 +61,8 @@ export function makeLedger(clock: Clock): Ledger {
   }
 
   return {
+    refuse: ({ credential, kind, server, detail }) =>
+      note({ credential, deed: `ssh-${kind}`, server: placeIn(server), allowed: false, detail: detail.slice(0, 500) }),
     get count() {
       return live.size;
     },
@@ -96,6 +100,9 @@ function told({ id, credential, kind, server, listed, detail, sinceMs, bytesIn, 
 function ended({ credential, kind, server, detail, sinceMs, bytesIn, bytesOut }: Live, outcome: string, nowMs: number): Report {
   const seconds = ((nowMs - sinceMs) / 1000).toFixed(1);
   const sentence = `${detail}; ${outcome}; ${seconds} s, ${bytesIn} bytes in, ${bytesOut} out`;
-  const at = server === undefined ? null : { id: server.id, generation: server.generation };
-  return { credential, deed: `ssh-${kind}`, server: at, detail: sentence.slice(0, 500) };
+  return { credential, deed: `ssh-${kind}`, server: placeIn(server), allowed: true, detail: sentence.slice(0, 500) };
+}
+
+function placeIn(server: Entry['server']): Report['server'] {
+  return server === undefined ? null : { id: server.id, generation: server.generation };
 }

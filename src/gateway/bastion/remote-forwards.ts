@@ -1,6 +1,6 @@
 /** Forwards that begin on a server (-R): its own sshd listens there, by its own rules, and what connects comes back over the same way (inner-pool.ts). */
 import type { Client } from 'ssh2';
-import { messageOf } from '../../base/fault.ts';
+import { type Fault, messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import { permits } from './authentication.ts';
 import type { Lease } from './inner-pool.ts';
@@ -20,17 +20,21 @@ interface Asked {
 const mostListeners = 64;
 
 export function serveRemoteForwards(visit: Visit): void {
-  const open = new Map<string, { readonly lease: Lease; readonly line: LedgerLine }>();
+  const open = new OpenForwards();
   const { connection, options } = visit;
   /** Asked for and not there yet: they come faster than a server listens. */
   let coming = 0;
 
+  function refused(sentence: string): Fault {
+    visit.refusals.note({ kind: 'remote-forward', detail: sentence });
+    return fault('not-allowed', sentence);
+  }
+
   async function begin(asked: Asked): Promise<number> {
     const { place: where } = visit.guest.login;
-    if (where.kind !== 'server') throw fault('not-allowed', 'a remote forward begins on a server: put its ID or name before the address');
-    if (!permits(visit.guest, 'permit-port-forwarding')) throw fault('not-allowed', 'the certificate does not permit forwards');
-    if (open.size + coming >= mostListeners)
-      throw fault('too-many-tries', `${mostListeners} remote forwards are open on this connection already`);
+    if (where.kind !== 'server') throw refused('a remote forward begins on a server: put its ID or name before the address');
+    if (!permits(visit.guest, 'permit-port-forwarding')) throw refused('the certificate does not permit forwards');
+    if (open.count + coming >= mostListeners) throw refused(`${mostListeners} remote forwards are open on this connection already`);
     coming += 1;
     try {
       return await beginOn(where, asked);
@@ -46,9 +50,9 @@ export function serveRemoteForwards(visit: Visit): void {
       visit.signal.throwIfAborted();
       const port = await listen(lease.client, asked);
       const what = asked.socketPath ?? `port ${port}`;
+      const key = keyOf({ ...asked, bindPort: port });
       const entry = { kind: 'remote-forward', server: place, detail: `${what} on server ${place.id}` };
-      const line = visit.begin(entry, () => void end(keyOf({ ...asked, bindPort: port })));
-      open.set(keyOf({ ...asked, bindPort: port }), { lease, line });
+      open.add(key, { lease, line: visit.begin(entry, () => void open.cancel(key)) });
       return port;
     } catch (error) {
       lease[Symbol.dispose]();
@@ -56,18 +60,9 @@ export function serveRemoteForwards(visit: Visit): void {
     }
   }
 
-  async function end(key: string): Promise<void> {
-    const found = open.get(key);
-    open.delete(key);
-    if (found === undefined) return;
-    await unlisten(found.lease.client, key).catch(() => {});
-    found.lease[Symbol.dispose]();
-    found.line.end('closed');
-  }
-
   connection.on('request', (accept: Answer, reject: Answer, name: string, asked: Asked) => {
     const isCancel = name.startsWith('cancel-');
-    const work = isCancel ? end(keyOf(asked)).then(() => 0) : begin(asked);
+    const work = isCancel ? open.cancel(keyOf(asked)).then(() => 0) : begin(asked);
     work.then(
       (port) => accept?.(port),
       (error: unknown) => {
@@ -76,9 +71,52 @@ export function serveRemoteForwards(visit: Visit): void {
       },
     );
   });
-  connection.once('close', () => {
-    for (const { line } of open.values()) line.end('closed');
-  });
+  connection.once('close', () => open.endAll('closed'));
+}
+
+interface OpenForward {
+  readonly lease: Lease;
+  readonly line: LedgerLine;
+}
+
+/** Those of one connection of a person. */
+class OpenForwards {
+  readonly #all = new Map<string, OpenForward>();
+  readonly #watched = new WeakSet<Client>();
+
+  get count(): number {
+    return this.#all.size;
+  }
+
+  add(key: string, forward: OpenForward): void {
+    this.#all.set(key, forward);
+    const { client } = forward.lease;
+    if (this.#watched.has(client)) return;
+    this.#watched.add(client);
+    // Nothing listens any more where the server has stopped, or its sshd.
+    client.once('close', () => {
+      for (const [each, { lease }] of this.#all) if (lease.client === client) this.#end(each, 'the server hung up');
+    });
+  }
+
+  /** Its place is free only when nothing listens there. */
+  async cancel(key: string): Promise<void> {
+    const found = this.#all.get(key);
+    if (found === undefined) return;
+    await unlisten(found.lease.client, key).catch(() => {});
+    if (this.#all.get(key) === found) this.#end(key, 'closed');
+  }
+
+  endAll(outcome: string): void {
+    for (const key of this.#all.keys()) this.#end(key, outcome);
+  }
+
+  #end(key: string, outcome: string): void {
+    const found = this.#all.get(key);
+    this.#all.delete(key);
+    found?.line.end(outcome);
+    found?.lease[Symbol.dispose]();
+  }
 }
 
 function keyOf({ bindAddr, bindPort, socketPath }: Asked): string {

@@ -10,7 +10,7 @@ import protocolParts from 'ssh2/lib/protocol/utils.js';
 const userauthBanner = 53;
 /** RFC 4254, section 5.1. */
 export const refusal = { prohibited: 1, connectFailed: 2, shortage: 4 } as const;
-type Refusal = (typeof refusal)[keyof typeof refusal];
+export type Refusal = (typeof refusal)[keyof typeof refusal];
 /** What ssh2 itself gives its channels. */
 const channelWindow = 2 * 1024 * 1024;
 const packetSize = 32 * 1024;

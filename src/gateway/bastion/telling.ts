@@ -100,6 +100,7 @@ export function makeTelling({ link, ledger, log, port }: TellingOptions): Tellin
     async stop() {
       stopping.abort();
       await Promise.all(loops);
+      await tell().catch(() => {});
       await report().catch((error: unknown) => {
         log.warn({ error: messageOf(error), lost: ledger.waiting.length }, 'the last lines of the audit could not be told');
       });

@@ -16,6 +16,7 @@ import { countChannel } from './counted-channel.ts';
 import { serveForwards } from './forwards.ts';
 import { type InnerPool, makeInnerPool } from './inner-pool.ts';
 import type { Entry, Ledger, LedgerLine } from './ledger.ts';
+import { makeRefusals, type Refusals } from './refusals.ts';
 import { beginRecording, realRecorder, type RecorderOptions, type Recording } from './recording.ts';
 import { serveRemoteForwards } from './remote-forwards.ts';
 import { brokenCode, type Outcome, runOnServer } from './server-session.ts';
@@ -44,6 +45,8 @@ export interface Visit {
   readonly options: VisitOptions;
   /** Begins a line of the ledger; when control ends it, `cut` is called with the reason. */
   begin(what: Omit<Entry, 'credential'>, cut: (reason: string) => void): LedgerLine;
+  /** What is refused here, and not by control. */
+  readonly refusals: Refusals;
   /** Throws what control says. */
   placeOf(server: ServerReference): Promise<Place>;
 }
@@ -55,10 +58,12 @@ export function makeVisit(connection: Connection, guest: Guest, options: VisitOp
   const { link, ledger } = options;
   const { credential } = guest;
   const gone = new AbortController();
-  const pool = makeInnerPool({ connection, link, credential, signal: gone.signal });
+  const refusals = makeRefusals(ledger, credential);
+  const pool = makeInnerPool({ connection, link, credential, refusals, signal: gone.signal });
   connection.once('close', () => {
     gone.abort();
     pool.closeAll();
+    refusals.end();
   });
   return {
     connection,
@@ -67,6 +72,7 @@ export function makeVisit(connection: Connection, guest: Guest, options: VisitOp
     signal: gone.signal,
     options,
     begin: (what, cut) => ledger.begin({ ...what, credential }, cut),
+    refusals,
     placeOf: async (server) => await link.call('place', { body: { credential, server: referenceText(server) } }),
   };
 }
@@ -84,8 +90,11 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
   connection.once('close', () => line.end('closed'));
   let sessions = 0;
   connection.on('session', (accept, reject) => {
-    if (sessions >= mostSessions)
-      return refuseChannel(connection, reject, refusal.shortage, `${mostSessions} sessions are open on this connection already`);
+    if (sessions >= mostSessions) {
+      const sentence = `${mostSessions} sessions are open on this connection already`;
+      visit.refusals.note({ kind: 'session', server: entered, detail: sentence });
+      return refuseChannel(connection, reject, refusal.shortage, sentence);
+    }
     const session = accept();
     sessions += 1;
     session.once('close', () => (sessions -= 1));
