@@ -13,6 +13,7 @@ import { systemOfCodename } from '../../src/host/image/recipe.ts';
 import { readRelease, writeWhole } from '../../src/host/packages.ts';
 import { takeSteps, type HostStep } from '../../src/host/step.ts';
 import { readHostPorts } from '../../src/network/host-ports.ts';
+import { freeBastionPort } from './bastion-port.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
 import { bastionOf, gatewayAccountStep, gatewayStep } from './gateway-service.ts';
@@ -77,7 +78,9 @@ function configStep(): HostStep {
     apply: async () => {
       const system = systemOfCodename((await readRelease()).codename)?.name;
       // Images are built from the host's own sources, so a host of another release offers that one first.
-      const value = system === undefined || system === 'debian12' ? {} : { defaults: { system } };
+      const defaults = system === undefined || system === 'debian12' ? {} : { defaults: { system } };
+      const port = await freeBastionPort();
+      const value = { ...defaults, ...(port === undefined ? {} : { bastion: { port } }) };
       await writeWhole(defaultConfigPath, `${JSON.stringify(value, undefined, 2)}\n`);
     },
   };

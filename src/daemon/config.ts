@@ -73,7 +73,6 @@ export interface Config extends GatewayConfig {
   readonly runDir: string;
   readonly cacheDir: string;
   readonly api: { readonly host: string; readonly port: number; readonly allowedHosts: readonly string[] };
-  /** Port undefined: chosen at start, 22 where it is free, else 3022. */
   readonly plan: Plan;
   readonly engine: { readonly socket: string; readonly project: string; readonly pool: string; readonly network: string };
   readonly firewall: {

@@ -13,7 +13,7 @@ import { parseSize } from '../core/sizes.ts';
 
 export const defaultRecordingsDir = '/var/lib/myserver-gateway/recordings';
 
-/** Where the bastion is when the configuration does not say: the first that is free. */
+/** Where the bastion is: the first that is free, when `up` writes the configuration, or when the gateway starts where that does not say. */
 export const usualBastionPorts: readonly number[] = [22, 3022];
 
 const text = Type.String({ minLength: 1, maxLength: 4096 });
@@ -29,7 +29,7 @@ export const gatewayFields = {
   user: text,
   /** Processes that share the work; 0 is one for each processor. */
   workers: Type.Integer({ minimum: 0, maximum: 64 }),
-  /** Where it listens: every address unless one is named. */
+  /** Where it listens; every address where nothing is said. */
   host: text,
   /** How long sessions may go on after a restart of the gateway that lets them finish. */
   drainHours: Type.Number({ exclusiveMinimum: 0 }),
@@ -41,7 +41,7 @@ export const gatewayFields = {
 
 export const bastionFields = {
   enabled: Type.Boolean(),
-  /** 22 if it is free, else 3022, where nothing is said. */
+  /** Where nothing is said, chosen at each start: 22 if it is free, else 3022. `up` writes down what it finds free. */
   port,
   /** OpenSSH lines of authorities whose user certificates count. */
   userAuthorities: Type.Array(text),
@@ -57,12 +57,13 @@ export interface GatewayConfig {
   readonly gateway: {
     readonly user: string;
     readonly workers: number;
-    readonly host: string;
+    readonly host: string | undefined;
     readonly drainMs: number;
     readonly recordings: { readonly dir: string; readonly keptMs: number; readonly mostBytes: number };
   };
   readonly bastion: {
     readonly isEnabled: boolean;
+    /** Undefined: chosen at each start. */
     readonly port: number | undefined;
     readonly userAuthorities: readonly string[];
     readonly destinations: readonly ListedDestination[];
@@ -80,7 +81,7 @@ export function readGatewayConfig(
     gateway: {
       user: gateway.user ?? 'myserver-gateway',
       workers: gateway.workers ?? 0,
-      host: gateway.host ?? '::',
+      host: gateway.host,
       drainMs: (gateway.drainHours ?? 24) * 3_600_000,
       recordings: {
         dir: readRecordingsDir(gateway.recordingsDir ?? defaultRecordingsDir),

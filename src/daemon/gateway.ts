@@ -73,17 +73,22 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
   process.exit(0);
 }
 
-/** The configured one, else 22 where nobody has it, else 3022. */
+/** The configured one, else the first of the usual ones that is free. */
 async function choosePort({ bastion, gateway }: Config): Promise<number> {
   if (bastion.port !== undefined) return bastion.port;
+  const found: string[] = [];
   for (const port of usualBastionPorts) {
     const probe = createServer();
     probe.listen({ host: gateway.host, port });
-    const isFree = await Promise.race([once(probe, 'listening').then(() => true), once(probe, 'error').then(() => false)]);
+    const refusal = await Promise.race([
+      once(probe, 'listening').then(() => undefined),
+      once(probe, 'error').then(([error]) => messageOf(error)),
+    ]);
     probe.close();
-    if (isFree) return port;
+    if (refusal === undefined) return port;
+    found.push(refusal);
   }
   throw new Error(
-    `neither of the ports ${usualBastionPorts.join(' and ')} is free for the bastion: set "bastion": { "port": ... } in the configuration`,
+    `the bastion can listen at none of the ports ${usualBastionPorts.join(' and ')} (${found.join('; ')}): set "bastion": { "port": ... } in the configuration`,
   );
 }

@@ -25,7 +25,7 @@ import { makeVisit, serveVisit, type VisitOptions } from './visit.ts';
 export interface BastionOptions extends VisitOptions {
   /** The private half, in OpenSSH's format. */
   readonly hostKey: string;
-  readonly listen: { readonly host: string; readonly port: number };
+  readonly listen: { readonly host: string | undefined; readonly port: number };
   /** How long live sessions may go on after `stop`; asked then. */
   readonly drainMs: () => number;
   readonly onListening: () => void;

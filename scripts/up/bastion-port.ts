@@ -1,0 +1,11 @@
+/** Where the bastion of a new installation listens: decided once and written down, so that it does not move when the host's own sshd is down for a moment. */
+import { usualBastionPorts } from '../../src/daemon/gateway-config.ts';
+import { ownSshdPorts } from '../../src/host/own-sshd.ts';
+import { readListeners } from '../../src/network/host-ports.ts';
+
+/** Undefined: none of the usual ones is free; the gateway then says what to do. */
+export async function freeBastionPort(): Promise<number | undefined> {
+  const listeners = await readListeners({ holders: false });
+  const taken = new Set([...listeners.filter(({ protocol }) => protocol === 'tcp').map(({ port }) => port), ...(await ownSshdPorts())]);
+  return usualBastionPorts.find((port) => !taken.has(port));
+}
