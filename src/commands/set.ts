@@ -50,7 +50,7 @@ export const registerSet: Register = (program, invocation) => {
     if (Object.keys(body).length === 0 && gatewayKey === undefined)
       throw fault(
         'bad-request',
-        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk or --record (see "myserver set --help")',
+        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk, --record or --gateway-key (see "myserver set --help")',
       );
     const client = invocation.client(options);
     const changed: Output<Routes['changeServer']>[] = [];

@@ -26,6 +26,7 @@ test('makeHousekeeping removes lines of the audit that are older than they are k
   const housekeeping = makeHousekeeping({
     store: t.store,
     auditKeptMs: 400 * dayMs,
+    auditKeptLines: 10,
     recordingFiles: { prune: () => Promise.resolve(0) },
     clock: t.clock,
     log: silentLog,

@@ -1,4 +1,7 @@
-/** Takes away what has run out: ended operations, expired tokens, grants and idempotency keys, old lines of the audit, old recordings. At start, and once a day. */
+/**
+ * Takes away what has run out: ended operations, expired tokens, grants and idempotency keys, old lines of the audit, old recordings. At start, and once a
+ * day; what somebody writes into the audit without end, every few minutes.
+ */
 import type { Clock } from '../base/clock.ts';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
@@ -12,17 +15,19 @@ const periodMs = 86_400_000;
 
 /** Lines of the audit removed in one transaction. More, and whoever asks meanwhile waits noticeably. */
 const auditBatch = 500;
+const thinPeriodMs = 600_000;
 
 export interface HousekeepingOptions {
   readonly store: Store;
   readonly auditKeptMs: number;
+  readonly auditKeptLines: number;
   readonly recordingFiles: Pick<RecordingFiles, 'prune'>;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-export function makeHousekeeping({ store, auditKeptMs, recordingFiles, clock, log }: HousekeepingOptions): Service {
-  let timer: NodeJS.Timeout | undefined;
+export function makeHousekeeping({ store, auditKeptMs, auditKeptLines, recordingFiles, clock, log }: HousekeepingOptions): Service {
+  const timers: NodeJS.Timeout[] = [];
   let isStopping = false;
   let slowlyPruned = Promise.resolve();
 
@@ -36,13 +41,23 @@ export function makeHousekeeping({ store, auditKeptMs, recordingFiles, clock, lo
 
   async function pruneAudit(): Promise<void> {
     const beforeMs = clock.now() - auditKeptMs;
-    let lines = 0;
-    let removed: number;
-    do {
-      removed = await store.audit.prune(beforeMs, auditBatch);
-      lines += removed;
-    } while (removed > 0 && !isStopping);
+    const lines = await inBatches(async () => await store.audit.prune(beforeMs, auditBatch));
     if (lines > 0) log.info({ lines }, 'removed what was too old from the audit');
+  }
+
+  async function thinAudit(): Promise<void> {
+    const lines = await inBatches(async () => await store.audit.thin(auditKeptLines, auditBatch));
+    if (lines > 0) log.warn({ lines }, 'the audit was too long: removed the oldest lines of who writes most');
+  }
+
+  async function inBatches(remove: () => Promise<number>): Promise<number> {
+    let removed: number;
+    let all = 0;
+    do {
+      removed = await remove();
+      all += removed;
+    } while (removed > 0 && !isStopping);
+    return all;
   }
 
   async function pruneRecordings(): Promise<void> {
@@ -52,10 +67,17 @@ export function makeHousekeeping({ store, auditKeptMs, recordingFiles, clock, lo
 
   /** A year of lines, when it is shortened for the first time, takes a while: nobody waits for it. */
   function pruneSlowly(): void {
-    slowlyPruned = pruneAudit()
+    slowlyPruned = slowlyPruned
+      .then(pruneAudit)
       .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the audit could not be shortened'))
       .then(pruneRecordings)
       .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'old recordings could not be removed'));
+  }
+
+  function thin(): void {
+    slowlyPruned = slowlyPruned
+      .then(thinAudit)
+      .catch((error: unknown) => log.warn({ error: messageOf(error) }, 'the audit could not be thinned'));
   }
 
   return {
@@ -63,14 +85,16 @@ export function makeHousekeeping({ store, auditKeptMs, recordingFiles, clock, lo
     async start() {
       await prune();
       pruneSlowly();
-      timer = setInterval(() => {
+      thin();
+      const daily = () => {
         prune().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'what has run out could not be removed'));
         pruneSlowly();
-      }, periodMs);
+      };
+      timers.push(setInterval(daily, periodMs), setInterval(thin, thinPeriodMs));
     },
     async stop() {
       isStopping = true;
-      clearInterval(timer);
+      for (const timer of timers) clearInterval(timer);
       await slowlyPruned;
     },
   };

@@ -42,6 +42,8 @@ export interface ServerControlOptions {
   readonly settings: ServerSettings;
   /** How long lines of the audit are kept. */
   readonly auditKeptMs: number;
+  /** More than so many lines of the audit are thinned. */
+  readonly auditKeptLines: number;
   readonly recordingFiles: RecordingFiles;
   readonly facts: Omit<InstallationFacts, 'plan'>;
   /** There should be a gateway, and it takes nobody in. */

@@ -60,7 +60,7 @@ const ConfigSchema = Type.Partial(
     tokens: part({ hours: positive, longestDays: positive }),
     gateway: part(gatewayFields),
     bastion: part(bastionFields),
-    audit: part({ keepDays: positive }),
+    audit: part({ keepDays: positive, keepLines: Type.Integer({ minimum: 1000 }) }),
   }),
   { additionalProperties: false },
 );
@@ -87,7 +87,7 @@ export interface Config extends GatewayConfig {
   readonly overcommit: { readonly memory: number; readonly cpus: number; readonly disk: number };
   readonly server: { readonly maxProcesses: number; readonly stopGraceMs: number; readonly hasClassicPasswords: boolean };
   readonly tokens: { readonly lifetimeMs: number; readonly longestMs: number };
-  readonly audit: { readonly keptMs: number };
+  readonly audit: { readonly keptMs: number; readonly keptLines: number };
 }
 
 /** Throws `bad-configuration`, naming the file. */
@@ -162,7 +162,7 @@ export function readConfig(value: unknown): Config {
       lifetimeMs: tokens.hours === undefined ? defaultPeopleConfig.tokenLifetimeMs : tokens.hours * 3_600_000,
       longestMs: tokens.longestDays === undefined ? defaultPeopleConfig.longestTokenLifetimeMs : tokens.longestDays * 86_400_000,
     },
-    audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000 },
+    audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000, keptLines: audit.keepLines ?? 2_000_000 },
     ...readGatewayConfig(gateway, bastion, plan),
   };
 }

@@ -71,6 +71,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     host: hostDoctorFor(config),
     settings: settingsFor(config),
     auditKeptMs: config.audit.keptMs,
+    auditKeptLines: config.audit.keptLines,
     recordingFiles,
     facts: {
       version: await readVersion(),

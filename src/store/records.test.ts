@@ -195,6 +195,28 @@ suite('audit', () => {
     assert.deepEqual(await numbers(), [7, 6]);
   });
 
+  test('audit.thin takes the oldest lines of who writes most now, keeps everybody else’s, and numbers go on', async () => {
+    await using t = await makeTestStore();
+    const { audit } = t.store;
+    const by = async (person: typeof alice | undefined, times: number) => {
+      for (let each = 0; each < times; each += 1) await audit.append({ ...line, person });
+    };
+    await by(bob, 3);
+    await by(alice, 2);
+    await by(undefined, 1);
+    await by(alice, 4);
+    assert.equal(await audit.thin(10, 100), 0);
+    assert.equal(await audit.thin(7, 2), 2);
+    assert.equal(await audit.thin(7, 2), 1);
+    assert.equal(await audit.thin(7, 2), 0);
+    const left = async () => (await audit.list()).map(({ number, person }) => `${number} ${person ?? 'nobody'}`);
+    assert.deepEqual(await left(), ['10 alice', '9 alice', '8 alice', '6 nobody', '3 bob', '2 bob', '1 bob']);
+    assert.equal(await audit.thin(1, 100), 2);
+    assert.deepEqual(await left(), ['10 alice', '6 nobody', '3 bob', '2 bob', '1 bob']);
+    await audit.append(line);
+    assert.match((await left())[0] ?? '', /^11 /u);
+  });
+
   test('audit.append cuts what a stranger made endless', async () => {
     await using t = await makeTestStore();
     await t.store.audit.append({ ...line, detail: 'x'.repeat(100_000) });

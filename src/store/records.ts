@@ -141,6 +141,11 @@ export interface Audit {
   list(filter?: AuditFilter): Promise<readonly AuditLine[]>;
   /** Of the oldest `most` lines removes those from before that instant, but never the newest line of all: numbers go on from it. Says how many. */
   prune(beforeMs: number, most: number): Promise<number>;
+  /**
+   * Where there are more than `kept` lines: of the person who wrote most of the newest removes the oldest, at most `most`, and never the newest line of all.
+   * So nobody who makes lines without end drives out other people's. Says how many.
+   */
+  thin(kept: number, most: number): Promise<number>;
 }
 
 /** A token a person signs in with. The secret itself is nowhere: `secretHash` is the hex SHA-256 of it, enough because the secret is long and random. */

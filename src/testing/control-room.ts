@@ -93,6 +93,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       host: { examine: () => Promise.resolve([]), mend: () => Promise.resolve(''), checkPlan: () => Promise.resolve([]) },
       settings: { ...settings, ...options.settings },
       auditKeptMs: 400 * 86_400_000,
+      auditKeptLines: 2_000_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
       facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, recording: 'owner' },
       isGatewayAway: () => false,

@@ -7,6 +7,8 @@ import { bit, nextNumber, type Context } from './transaction.ts';
 
 /** A line is for reading: what a stranger sent as a name or a path does not fill the disk. */
 const longestDetail = 2000;
+/** Who wrote most of these is who makes the audit long. */
+const newestLooked = 10_000;
 
 function toLine(row: Selectable<Schema['audit']>): AuditLine {
   const { server_id: id, generation } = row;
@@ -41,6 +43,22 @@ export async function appendAudit({ db, clock }: Context, line: Omit<AuditLine, 
     .execute();
 }
 
+/** Counted only where there may be many: numbers have no gaps until somebody's lines were thinned. */
+async function lines(db: Context['db'], many: number): Promise<number> {
+  const { first, last } = await db
+    .selectFrom('audit')
+    .select(({ fn }) => [fn.min('number').as('first'), fn.max('number').as('last')])
+    .executeTakeFirstOrThrow();
+  const most = last - first + 1;
+  if (most <= many) return most;
+  return (
+    await db
+      .selectFrom('audit')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+  ).count;
+}
+
 export function makeAudit(context: Context): Audit {
   return {
     append: async (line) => await appendAudit(context, line),
@@ -68,6 +86,27 @@ export function makeAudit(context: Context): Audit {
       const old = db.selectFrom(oldest).select('number').where('at_ms', '<', beforeMs);
       const query = db.deleteFrom('audit').where('number', 'in', old).where('number', '<', newest);
       return Number((await query.executeTakeFirst()).numDeletedRows);
+    },
+    thin: async (kept, most) => {
+      const { db } = context;
+      const excess = (await lines(db, kept)) - kept;
+      if (excess <= 0) return 0;
+      const newest = db.selectFrom('audit').select(['number', 'person']).orderBy('number', 'desc').limit(newestLooked).as('newest');
+      const writer = await db
+        .selectFrom(newest)
+        .select(({ fn }) => ['person', fn.max('number').as('last')])
+        .groupBy('person')
+        .orderBy(({ fn }) => fn.countAll(), 'desc')
+        .orderBy('last', 'desc')
+        .executeTakeFirstOrThrow();
+      const theirs = db
+        .selectFrom('audit')
+        .select('number')
+        .where('person', 'is', writer.person)
+        .where('number', '<', writer.last)
+        .orderBy('number')
+        .limit(Math.min(excess, most));
+      return Number((await db.deleteFrom('audit').where('number', 'in', theirs).executeTakeFirst()).numDeletedRows);
     },
   };
 }
