@@ -1,5 +1,4 @@
 /** The only place that wires: from configuration to the services of control, in the order they are started. */
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/fault.ts';
@@ -35,6 +34,7 @@ import { gatewaySocketPath } from './gateway-socket.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
 import { makeRecordingsDir } from './recordings-dir.ts';
+import { makeRunDir } from './run-dir.ts';
 import { guessPublicHost } from './public-host.ts';
 import { readVersion } from './version.ts';
 
@@ -54,7 +54,7 @@ export interface Services extends AsyncDisposable {
 export async function makeServices(config: Config, log: Log): Promise<Services> {
   await using undo = new AsyncDisposableStack();
   const { plan } = config;
-  await mkdir(config.runDir, { recursive: true, mode: 0o755 });
+  await makeRunDir(config.runDir);
   const store = undo.use(await openStore({ path: join(config.stateDir, 'store.db'), clock: systemClock, log }));
   const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
   const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,12 +59,14 @@ export interface TestInstallationOptions {
   readonly isInside?: boolean;
 }
 
+/** That of packaging/myserver-control.service: what control makes for others to use must not depend on who started it. */
+const underUnitsMask = ['sh', '-c', 'umask 0077 && exec "$@"', 'control'];
+
 export async function makeTestInstallation(options: TestInstallationOptions = {}): Promise<TestInstallation> {
   await using undo = new AsyncDisposableStack();
   const engine = undo.use(await makeTestEngine(options.poolBytes === undefined ? {} : { poolBytes: options.poolBytes }));
   const places = { runDir: join(engine.dir, 'run'), stateDir: join(engine.dir, 'state'), cacheDir: join(engine.dir, 'cache') };
   const configPath = join(engine.dir, 'config.json');
-  await mkdir(places.runDir, { mode: 0o755 });
   const config = configFor(engine, places, options.config ?? {});
   await writeFile(configPath, JSON.stringify(config));
   const env = environmentFor(engine, configPath, places.runDir);
@@ -86,7 +88,7 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
 
   async function startControl(): Promise<void> {
     const log = createWriteStream(logPath, { flags: 'a' });
-    const [program, ...args] = [...enterControl, process.execPath, mainPath, 'control'];
+    const [program, ...args] = [...enterControl, ...underUnitsMask, process.execPath, mainPath, 'control'];
     const started = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     started.stdout.pipe(log, { end: false });
     started.stderr.pipe(log, { end: false });
