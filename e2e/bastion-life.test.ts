@@ -229,10 +229,10 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     const isMissed = async () => (await room.installation.myserver(['doctor', '-f', 'json'])).stdout.includes('"gateway-away"');
     assert.equal(await isMissed(), false);
     await room.gateway.end('SIGTERM');
-    await until('doctor to miss it', isMissed);
+    await until('doctor to miss it', isMissed, 30_000);
     assert.match((await jbond.ok('ssh-config')).toString(), new RegExp(`HostName ${room.host}`, 'u'), 'it is to pass');
     await room.gateway.start();
-    await until('doctor to be content', async () => !(await isMissed()));
+    await until('doctor to be content', async () => !(await isMissed()), 30_000);
   });
 
   test('a worker that is killed is replaced', async () => {
