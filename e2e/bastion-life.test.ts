@@ -225,6 +225,17 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     await until('the old worker to end', async () => !(await workers(room)).some((pid) => workersBefore.includes(pid)), 20_000);
   });
 
+  test('SIGHUP with a mistake in the configuration changes nothing, and the log says which it is', async () => {
+    const { configPath } = room.installation;
+    const [good, workersBefore] = [await readFile(configPath, 'utf8'), await workers(room)];
+    await writeFile(configPath, good.replace('"bastion"', '"bastoin"'));
+    await room.gateway.end('SIGHUP');
+    await until('the log to tell', async () => /bastoin.*nothing was reloaded/u.test(await room.gateway.log()));
+    await writeFile(configPath, good);
+    assert.equal(await jbond.sshOk('0', ['hostname']), 'server-0\n');
+    assert.deepEqual(await workers(room), workersBefore);
+  });
+
   test('a gateway that is gone is missed by doctor, which says what to do, and not any more when it is back', async () => {
     const isMissed = async () => (await room.installation.myserver(['doctor', '-f', 'json'])).stdout.includes('"gateway-away"');
     assert.equal(await isMissed(), false);

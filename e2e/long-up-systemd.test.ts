@@ -76,7 +76,7 @@ async function changesNothing(machine: BareMachine): Promise<number> {
   return seconds;
 }
 
-/** From the neighbour through the port, with a key that the server was given after it was made. */
+/** From the neighbour through the port and through the bastion, with a key that the server was given after it was made. */
 async function getIn(machine: BareMachine): Promise<void> {
   const key = join(machine.dir, 'key');
   const made = await runProcess(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', key]);
@@ -84,14 +84,25 @@ async function getIn(machine: BareMachine): Promise<void> {
   const line = (await readFile(`${key}.pub`, 'utf8')).trim();
   await machine.shell(`echo '${line}' | myserver key add --person admin --server 0`);
   assert.equal(await inServer(machine, 'hostname; systemctl is-system-running --wait'), 'server-0\nrunning\n');
+  await byBastion(machine);
   const memory = await inServer(machine, "sed -n 's/MemTotal: *//p' /proc/meminfo");
   assert.equal(memory, '524288 kB\n', 'lxcfs shows the limits of the server');
 }
 
 async function inServer(machine: BareMachine, script: string): Promise<string> {
+  return await enter(machine, 2000, 'admin', script);
+}
+
+/** Where the machine's own sshd leaves it. */
+async function byBastion(machine: BareMachine): Promise<void> {
+  assert.equal(await enter(machine, 3022, '0', 'hostname'), 'server-0\n');
+  assert.match(await enter(machine, 3022, 'admin', 'list -f csv'), /^0,admin,/mu);
+}
+
+async function enter(machine: BareMachine, port: number, user: string, script: string): Promise<string> {
   const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=5'];
   const login = ['-F', 'none', '-i', join(machine.dir, 'key'), ...options.flatMap((option) => ['-o', option])];
-  const ran = await runProcess([...machine.enterNeighbour, 'ssh', ...login, '-p', '2000', `admin@${machine.address}`, script]);
+  const ran = await runProcess([...machine.enterNeighbour, 'ssh', ...login, '-p', String(port), `${user}@${machine.address}`, script]);
   assert.equal(ran.exitCode, 0, ran.stderr);
   return ran.stdout;
 }
@@ -145,6 +156,14 @@ async function rebootedWhole(t: TestContext, machine: BareMachine): Promise<void
   assert.ok(downMs < 60_000, 'servers were shut down in order, and nothing was waited for');
   await soon('the server to be back', 60_000, async () => inServer(machine, 'cat kept').catch(() => undefined));
   assert.equal(await inServer(machine, 'cat kept'), 'kept\n');
+  await soon(
+    'the bastion to be back',
+    30_000,
+    async () =>
+      await byBastion(machine)
+        .then(() => true)
+        .catch(() => undefined),
+  );
   const list = await machine.shell('myserver list --format csv');
   assert.match(list, /^0,.*,running,/mu);
   assert.match(list, /^1,.*,stopped,/mu);

@@ -1,11 +1,13 @@
 /** Control as a daemon: a unit of systemd's, or kept running by our small supervisor where there is none. */
 import { existsSync } from 'node:fs';
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fault } from '../../src/core/errors.ts';
+import { groupOfUser } from '../../src/daemon/account.ts';
 import { defaultStateDir, rulesFile, type Config } from '../../src/daemon/config.ts';
+import { gatewaySocketPath } from '../../src/daemon/gateway-socket.ts';
 import { hasSystemd } from '../../src/host/init-system.ts';
 import { writeWhole } from '../../src/host/packages.ts';
 import { runProgram, tryProgram } from '../../src/host/program.ts';
@@ -29,6 +31,7 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
       if (!(await answersAt(rootSocket(config)))) return 'it is not running';
       if (!hasSystemd() && (await tryProgram([supervise, 'status', 'control'])).exitCode !== 0) return 'nobody keeps it running';
       if (hasSystemd() && !(await areEnabled())) return 'it would not start at the next boot';
+      if (!(await hasDoorForGateway(config))) return "it keeps no door for the gateway's account";
       return isOutdated() ? 'what runs is the former program' : undefined;
     },
     async apply(signal) {
@@ -38,7 +41,7 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
         await runProgram(['systemctl', 'enable', ...units], { signal });
         await runProgram(['systemctl', 'restart', controlUnit], { signal });
       } else {
-        if (isOutdated()) await runProgram([supervise, 'stop', 'control'], { signal });
+        if (isOutdated() || !(await hasDoorForGateway(config))) await runProgram([supervise, 'stop', 'control'], { signal });
         await runProgram([supervise, 'start', 'control', places.launcher, 'control'], { signal });
       }
       const deadline = Date.now() + readyMs;
@@ -55,6 +58,13 @@ export function controlStep(config: Config, isOutdated: () => boolean): HostStep
       if (hasSystemd()) await runProgram(['systemctl', 'start', rulesUnit], { signal });
     },
   };
+}
+
+/** Control opens it at its start, for the account that there is then. */
+async function hasDoorForGateway({ bastion, gateway, runDir }: Config): Promise<boolean> {
+  if (!bastion.isEnabled) return true;
+  const door = await stat(gatewaySocketPath(runDir)).catch(() => undefined);
+  return door !== undefined && door.gid === (await groupOfUser(gateway.user));
 }
 
 export async function stopControl(): Promise<void> {

@@ -79,7 +79,9 @@ export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined, 
       lines.push(`  password  ${first.password}`, '  It is shown this once, and must be changed at the first login.');
     lines.push('');
   }
-  if (bastion !== undefined) {
+  // Again, when all this was told before, it is told no more.
+  const isNew = person.password !== undefined || first !== undefined;
+  if (isNew && bastion !== undefined) {
     const port = bastion.port === 22 ? '' : `-p ${bastion.port} `;
     lines.push(
       'One SSH address for everything (with your key, or your name and password)',

@@ -40,7 +40,6 @@ const ConfigSchema = Type.Partial(
     /** Packages and images that can be made again. */
     cacheDir: text,
     api: part({ host: text, port, allowedHosts: Type.Array(text) }),
-    /** The gateway's SSH server. */
     /** See `core/plan-config.ts`; `{}` is the classic plan. */
     plan: Type.Record(Type.String(), Type.Unknown()),
     engine: part({ socket: text, project: text, pool: text, network: text }),

@@ -1,7 +1,7 @@
 /**
  * The gateway process: parses everything that strangers send. It runs as a user of its own, without store, engine or firewall, and asks control for every
  * decision. The first process only keeps workers, and loads nothing of what they are made of; each worker (gateway-worker.ts) is a whole gateway. SIGHUP
- * begins new workers (of the program as it is on the disk by then) and lets the old ones finish what lives; SIGTERM ends all.
+ * begins new workers (of the program and the configuration as they are on the disk by then) and lets the old ones finish what lives; SIGTERM ends all.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -26,7 +26,7 @@ export async function main(): Promise<void> {
       throw new Error(
         'the gateway is not run as root: "sudo ./up" starts it as a user of its own ("myserver gateway" under setpriv, or the unit myserver-gateway)',
       );
-    const config = await loadConfig(process.env['MYSERVER_CONFIG'] ?? defaultConfigPath);
+    const config = await readConfig();
     if (cluster.isPrimary) return await keepWorkers(config, log);
     const { work } = await import('./gateway-worker.ts');
     await work(config, log, Number(process.env[portVariable]));
@@ -36,9 +36,12 @@ export async function main(): Promise<void> {
   }
 }
 
+async function readConfig(): Promise<Config> {
+  return await loadConfig(process.env['MYSERVER_CONFIG'] ?? defaultConfigPath);
+}
+
 async function keepWorkers(config: Config, log: Log): Promise<void> {
-  const port = await choosePort(config);
-  const count = config.gateway.workers === 0 ? availableParallelism() : config.gateway.workers;
+  let port = await choosePort(config);
   const current = new Set<Worker>();
   let isEnding = false;
 
@@ -54,14 +57,26 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
     });
   }
 
-  process.on('SIGHUP', () => {
+  function beginAll({ gateway }: Config): void {
+    const count = gateway.workers === 0 ? availableParallelism() : gateway.workers;
+    for (let each = 0; each < count; each += 1) begin();
+  }
+
+  async function reload(): Promise<void> {
+    const next = await readConfig();
     log.info({}, 'new workers; the old ones finish what lives');
+    // One that was chosen stays: the old workers have it still.
+    port = next.bastion.port ?? port;
     const old = [...current];
     current.clear();
-    for (let each = 0; each < count; each += 1) begin();
+    beginAll(next);
     for (const worker of old) worker.process.kill('SIGHUP');
+  }
+
+  process.on('SIGHUP', () => {
+    reload().catch((error: unknown) => log.error({ error: messageOf(error) }, 'nothing was reloaded: the workers go on as they are'));
   });
-  for (let each = 0; each < count; each += 1) begin();
+  beginAll(config);
   const ended = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve());
   await ended.promise;
