@@ -96,7 +96,10 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
     const begin = (wanted: Wanted) => (acceptIt: () => ServerChannel | undefined) => {
       // At once: after the client's EOF there is no channel to be had any more.
       const channel = acceptIt();
-      if (channel !== undefined) void serveSession(visit, { channel, request, wanted, signal });
+      if (channel === undefined) return;
+      serveSession(visit, { channel, request, wanted, signal }).catch((error: unknown) => {
+        visit.options.log.warn({ error: messageOf(error) }, 'a session could not be brought to its end');
+      });
     };
     session.on('shell', begin({ kind: 'shell' }));
     session.on('exec', (acceptIt, _reject, { command }) => begin({ kind: 'exec', command })(acceptIt));
