@@ -120,7 +120,7 @@ interface Sitting {
 async function serveSession(visit: Visit, sitting: Sitting): Promise<void> {
   const { channel, request } = sitting;
   // A peer that goes away in the midst is no fault of ours.
-  channel.on('error', () => {});
+  for (const stream of [channel, channel.stderr]) stream.on('error', () => {});
   const { place } = visit.guest.login;
   let outcome: Outcome;
   try {
