@@ -9,6 +9,7 @@ import { makeKeyPair } from '../../control/host-key.ts';
 import type { ControlLink } from '../control-link.ts';
 import { makeBastion } from './bastion.ts';
 import { type Ledger, makeLedger } from './ledger.ts';
+import { socketOf } from './ssh2-extras.ts';
 
 export interface BastionScene extends AsyncDisposable {
   readonly ledger: Ledger;
@@ -30,7 +31,9 @@ const password = 'open';
 
 export async function makeBastionScene({ onServer = () => {}, before, log = silentLog }: SceneOptions): Promise<BastionScene> {
   const hostKey = makeKeyPair('server 7');
+  const inner: Connection[] = [];
   const server = new ssh2.Server({ hostKeys: [hostKey.privateKey.reveal()] }, (connection) => {
+    inner.push(connection);
     connection.on('error', () => {});
     connection.on('authentication', (context) => context.accept());
     connection.on('ready', () => onServer(connection));
@@ -95,6 +98,7 @@ export async function makeBastionScene({ onServer = () => {}, before, log = sile
     async [Symbol.asyncDispose]() {
       for (const one of clients) one.destroy();
       await bastion.stop();
+      for (const one of inner) socketOf(one).destroy();
       server.close();
     },
   };

@@ -102,7 +102,9 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
   const socket = socketOf(connection);
   limitPeer(connection);
   keeper.waiting(socket, fromAddress, graceMs);
-  const entered: { place?: Place; client?: Client } = {};
+  const gone = new AbortController();
+  connection.once('close', () => gone.abort());
+  const entered: Entered = { signal: gone.signal };
   // Nobody has moved so many bytes before the sign-in; but each change of keys costs us more than them.
   const onRekey = () => hangUp(connection);
   connection.on('rekey', onRekey);
@@ -118,6 +120,14 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
   serveVisit(visit, entered.place);
 }
 
+/** What the sign-in has opened. */
+interface Entered {
+  place?: Place;
+  client?: Client;
+  /** Fires when the person has gone. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * `root@123`: the password of that user inside is asked for during the sign-in, where every program can ask for one, scp and sftp too. What cannot be
  * (a stopped server, no right to it) is told inside the session, where there is room for a sentence.
@@ -126,7 +136,7 @@ async function secondStep(
   connection: Connection,
   guest: Guest,
   { link }: BastionOptions,
-  entered: { place?: Place; client?: Client },
+  entered: Entered,
 ): Promise<SecondStep | undefined> {
   const { place: where } = guest.login;
   if (where.kind !== 'server') return undefined;
@@ -152,7 +162,7 @@ async function secondStep(
         user: inside,
         askPassword,
         openAgent,
-        signal: new AbortController().signal,
+        signal: entered.signal,
       });
       return true;
     } catch (error) {

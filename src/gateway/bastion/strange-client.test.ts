@@ -63,6 +63,30 @@ suite('a strange client', () => {
     assert.deepEqual(heard, ['USR1']);
     await assertWell(client);
   });
+
+  test('who goes away while control is asked leaves nothing behind, neither here nor at the server', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    let atServer = 0;
+    await using scene = await makeBastionScene({
+      onServer: (connection) => {
+        atServer += 1;
+        connection.once('close', () => (atServer -= 1));
+      },
+      before: async (name) => {
+        if (name !== 'place') return;
+        asked.resolve();
+        await answered.promise;
+      },
+    });
+    const client = scene.client('ada+7');
+    await asked.promise;
+    client.destroy();
+    await sleep(100);
+    answered.resolve();
+    await sleep(200);
+    assert.deepEqual([scene.ledger.live(), atServer], [[], 0]);
+  });
 });
 
 /** By hand: ssh2 sends only the signals that it knows. */
