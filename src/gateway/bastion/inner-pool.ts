@@ -7,7 +7,7 @@ import type { Place } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
 import { type InnerOptions, openInner } from './inner-connection.ts';
 import { relayChannels } from './relay.ts';
-import { openAgentChannel } from './ssh2-extras.ts';
+import { hangUp, openAgentChannel } from './ssh2-extras.ts';
 
 export interface Lease extends Disposable {
   readonly client: Client;
@@ -54,7 +54,7 @@ export function makeInnerPool({ connection, link, credential, signal }: InnerPoo
         (held.get(key) ?? []).filter((other) => other !== one),
       ),
     );
-    client.on('error', () => client.end());
+    client.on('error', () => hangUp(client));
     bringBack(client, connection);
     return one;
   }
@@ -78,7 +78,7 @@ export function makeInnerPool({ connection, link, credential, signal }: InnerPoo
     },
     adopt: (place, user, client) => void keep(keyOf(place, user), client),
     closeAll() {
-      for (const { client } of [...held.values()].flat()) client.end();
+      for (const { client } of [...held.values()].flat()) hangUp(client);
     },
   };
 }

@@ -6,6 +6,7 @@ import type { LedgerLine } from './ledger.ts';
 import type { Recording } from './recording.ts';
 import { afterWrites, flushed } from './relay.ts';
 import type { SessionRequest, TerminalRequest, Wanted } from './session-request.ts';
+import { hangUp } from './ssh2-extras.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -38,6 +39,9 @@ const signals: ReadonlyMap<string, number> = new Map([
   ['SIGTERM', 15],
 ]);
 
+/** A server that does not answer a close would keep a session listed, and drained for, that nobody has any more. */
+const closeMs = 10_000;
+
 export interface SessionParts {
   readonly inner: Client;
   readonly channel: ServerChannel;
@@ -50,7 +54,7 @@ export interface SessionParts {
 
 /** Resolves when the program on the server has ended and its last byte is on its way. Leaves the person's channel open. Throws where no session comes about. */
 export async function runOnServer(parts: SessionParts): Promise<Outcome> {
-  const { channel, request, line, recording, signal } = parts;
+  const { inner, channel, request, line, recording, signal } = parts;
   const { stream, ended } = await open(parts);
   const undo = [
     request.onSignal((name) => (signals.has(`SIG${name}`) ? stream.signal(name) : undefined)),
@@ -74,13 +78,16 @@ export async function runOnServer(parts: SessionParts): Promise<Outcome> {
   stream.pipe(channel, { end: false });
   stream.stderr.pipe(channel.stderr, { end: false });
   // Whoever has gone takes nothing any more: what still comes is thrown away, or it would never be at its end.
+  let late: NodeJS.Timeout | undefined;
   const onAbort = () => {
     for (const one of [stream, stream.stderr]) one.unpipe().resume();
     stream.close();
+    late = setTimeout(() => hangUp(inner), closeMs);
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
   const outcome = await ended;
+  clearTimeout(late);
   signal.removeEventListener('abort', onAbort);
   for (const one of undo) one?.();
   channel.unpipe(stream);

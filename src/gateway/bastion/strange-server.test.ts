@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2';
 import { makeBastionScene } from './bastion.testing.ts';
+import { socketOf } from './ssh2-extras.ts';
 
 const sshd = (onExec: (channel: ServerChannel) => void) => (connection: Connection) =>
   void connection.on('session', (accept) => accept().on('exec', (acceptExec) => onExec(acceptExec())));
@@ -20,6 +22,23 @@ suite('a strange sshd', () => {
   test('a signal that has a name is passed on', async () => {
     await using scene = await makeBastionScene({ onServer: sshd((channel) => endBySignal(channel, 'TERM')) });
     assert.deepEqual((await exitOf(await scene.enter())).slice(0, 2), [null, 'SIGTERM']);
+  });
+
+  test('a connection that the server does not end with us is cut, and its session is no longer listed', async () => {
+    const mute = sshd((channel) => (channel.close = () => {}));
+    await using scene = await makeBastionScene({
+      onServer: (connection) => {
+        const socket = socketOf(connection);
+        socket.allowHalfOpen = true;
+        socket.end = () => socket;
+        mute(connection);
+      },
+    });
+    const client = await scene.enter();
+    client.exec('x', () => {});
+    for (let tries = 0; scene.ledger.count < 2; tries += 1) await sleep(20, assert.ok(tries < 100));
+    client.end();
+    for (let tries = 0; scene.ledger.count > 0; tries += 1) await sleep(50, assert.ok(tries < 80, JSON.stringify(scene.ledger.live())));
   });
 });
 

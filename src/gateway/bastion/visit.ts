@@ -88,7 +88,10 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
       return refuseChannel(connection, reject, refusal.shortage, `${mostSessions} sessions are open on this connection already`);
     const session = accept();
     sessions += 1;
-    session.once('close', () => (sessions -= 1));
+    let serving: Promise<void> | undefined;
+    const leave = () => void (sessions -= 1);
+    // Not before what it began is over: a server that never answers would be asked without end.
+    session.once('close', () => (serving === undefined ? leave() : void serving.then(leave)));
     const request = gatherRequest(session, guest);
     const hangUp = new AbortController();
     session.once('close', () => hangUp.abort());
@@ -97,7 +100,7 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
       // At once: after the client's EOF there is no channel to be had any more.
       const channel = acceptIt();
       if (channel === undefined) return;
-      serveSession(visit, { channel, request, wanted, signal }).catch((error: unknown) => {
+      serving = serveSession(visit, { channel, request, wanted, signal }).catch((error: unknown) => {
         visit.options.log.warn({ error: messageOf(error) }, 'a session could not be brought to its end');
       });
     };
