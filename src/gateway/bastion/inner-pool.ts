@@ -6,6 +6,7 @@ import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import type { Place } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
 import { type InnerOptions, openInner } from './inner-connection.ts';
+import { hasRoom } from './peer-limits.ts';
 import { relayChannels } from './relay.ts';
 import { hangUp, openAgentChannel } from './ssh2-extras.ts';
 
@@ -63,7 +64,10 @@ export function makeInnerPool({ connection, link, credential, signal }: InnerPoo
     const key = keyOf(place, user);
     const free = held.get(key)?.find(({ users }) => users < mostOnOne);
     if (free !== undefined) return free;
-    const openAgent = async () => await openAgentChannel(connection);
+    const openAgent = async () => {
+      if (!hasRoom(connection)) throw new Error('no channel is free for the agent');
+      return await openAgentChannel(connection);
+    };
     return keep(key, await openInner({ link, credential, place, user, askPassword, openAgent, signal }));
   }
 
@@ -83,15 +87,18 @@ export function makeInnerPool({ connection, link, credential, signal }: InnerPoo
   };
 }
 
-/** Connections that begin on the server and end on the person's machine. */
+/** Connections that begin on the server and end on the person's machine, as many as there is room for: a server may begin them without end. */
 function bringBack(client: Client, connection: Connection): void {
   client.on('x11', ({ srcIP, srcPort }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.x11(srcIP, srcPort, (error, outer) => join(error, outer, accept, reject));
   });
   client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.forwardOut(destIP, destPort, srcIP, srcPort, (error, outer) => join(error, outer, accept, reject));
   });
   client.on('unix connection', ({ socketPath }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.openssh_forwardOutStreamLocal(socketPath, (error, outer) => join(error, outer, accept, reject));
   });
 }

@@ -1,15 +1,22 @@
 /** What a signed-in client does must not end the worker, which everybody's sessions share. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2';
+import type { Client, Connection, ServerChannel } from 'ssh2';
 import { makeBastionScene } from './bastion.testing.ts';
+import { sendRaw } from './raw-packet.testing.ts';
+import { socketOf } from './ssh2-extras.ts';
 
 interface Raw {
   session(channel: number, window: number, packetBytes: number): void;
   exec(channel: number, command: string, wantReply: boolean): void;
   channelClose(channel: number): void;
+  tcpipForward(address: string, port: number, wantReply: boolean): void;
+  readonly _handlers: { CHANNEL_CLOSE: () => void };
+  _parse: (chunk: Buffer, from: number, length: number) => number;
+  ping(): void;
+  rekey(): void;
 }
 
 const raw = (client: Client) => (client as unknown as { readonly _protocol: Raw })._protocol;
@@ -20,8 +27,13 @@ const sshd = (onExec: (channel: ServerChannel, session: NodeJS.EventEmitter) => 
     session.on('exec', (acceptExec) => onExec(acceptExec(), session));
   });
 
+/** `once` would reject at the error that comes before. */
+async function closing(client: Client): Promise<'closed'> {
+  return await new Promise((resolve) => client.once('close', () => resolve('closed')));
+}
+
 async function assertWell(client: Client): Promise<void> {
-  const closed = once(client, 'close').then(() => 'closed');
+  const closed = closing(client);
   const opened = new Promise((resolve) => client.exec('x', (error, channel) => resolve(error ?? channel.close())));
   assert.equal(await Promise.race([closed, opened]), undefined);
 }
@@ -55,10 +67,10 @@ suite('a strange client', () => {
       onServer: sshd((_channel, session) => void session.on('signal', (_accept, _reject, { name }: { readonly name: string }) => heard.push(name))),
     });
     const client = await scene.enter();
-    const channel = await new Promise<ClientChannel>((resolve) => client.exec('x', (_error, opened) => resolve(opened)));
+    await new Promise<void>((resolve) => client.exec('x', () => resolve()));
     await sleep(200);
-    signal(channel, 'INFO@openssh.com');
-    signal(channel, 'USR1');
+    sendRaw(client, Uint8Array.of(98, 0, 0, 0, 0), 'signal', Uint8Array.of(0), 'INFO@openssh.com');
+    sendRaw(client, Uint8Array.of(98, 0, 0, 0, 0), 'signal', Uint8Array.of(0), 'USR1');
     await sleep(200);
     assert.deepEqual(heard, ['USR1']);
     await assertWell(client);
@@ -87,25 +99,60 @@ suite('a strange client', () => {
     await sleep(200);
     assert.deepEqual([scene.ledger.live(), atServer], [[], 0]);
   });
+
+  test('sessions that are closed before they begin are closed here, too, and take no room', async () => {
+    await using scene = await makeBastionScene({});
+    const client = await scene.enter();
+    let closed = 0;
+    raw(client)._handlers.CHANNEL_CLOSE = () => (closed += 1);
+    for (let each = 0; each < 1100; each += 1) {
+      raw(client).session(each, 0, 32_768);
+      raw(client).channelClose(each);
+    }
+    await sleep(500);
+    const opened = await new Promise((resolve) => client.exec('x', (error) => resolve(error)));
+    assert.deepEqual([opened, closed], [undefined, 1100]);
+  });
+
+  test('who asks on and on behind a question that a server never answers is hung up on', async () => {
+    await using scene = await makeBastionScene({ onServer: (connection) => void connection.on('request', () => {}) });
+    const client = await scene.enter();
+    const closed = closing(client);
+    raw(client).tcpipForward('127.0.0.1', 0, true);
+    for (let each = 0; each < 990; each += 1) raw(client).ping();
+    assert.equal(await Promise.race([closed, sleep(500, 'open')]), 'open');
+    for (let each = 0; each < 20; each += 1) raw(client).ping();
+    assert.equal(await Promise.race([closed, sleep(2000, 'open')]), 'closed');
+  });
+
+  test('who begins a change of keys and never goes on is sent nothing that would wait in memory', async () => {
+    await using scene = await makeBastionScene({
+      onServer: sshd((channel) => void Readable.from(endless()).pipe(channel)),
+    });
+    const client = await scene.enter();
+    raw(client).session(0, 2 ** 32 - 1, 32_768);
+    await sleep(100);
+    raw(client).exec(0, 'x', true);
+    raw(client).rekey();
+    socketOf(client).pause();
+    await sleep(1500);
+    const bytes = scene.ledger.live().find(({ kind }) => kind === 'exec')?.bytesOut;
+    assert.ok(bytes !== undefined && bytes < 16 * 2 ** 20, `${bytes} bytes were taken from the server`);
+  });
+
+  test('who begins a change of keys and asks on and on instead is hung up on', async () => {
+    await using scene = await makeBastionScene({});
+    const client = await scene.enter();
+    const closed = closing(client);
+    raw(client).rekey();
+    // Never goes on with the exchange.
+    raw(client)._parse = (_chunk, _from, length) => length;
+    for (let each = 0; each < 20_000; each += 1) sendRaw(client, Uint8Array.of(80), 'keepalive@openssh.com', Uint8Array.of(1));
+    assert.equal(await Promise.race([closed, sleep(3000, 'open')]), 'closed');
+  });
 });
 
-/** By hand: ssh2 sends only the signals that it knows. */
-function signal(channel: ClientChannel, name: string): void {
-  const { _client: client, outgoing } = channel as unknown as Inside;
-  const { write } = client._protocol._packetRW;
-  const text = (value: string) => Buffer.concat([Buffer.from([0, 0, 0, value.length]), Buffer.from(value)]);
-  const payload = Buffer.concat([Buffer.from([98, 0, 0, 0, outgoing.id]), text('signal'), Buffer.from([0]), text(name)]);
-  const packet = write.alloc(payload.length);
-  packet.set(payload, write.allocStart);
-  client._protocol._cipher.encrypt(write.finalize(packet));
-}
-
-interface Inside {
-  readonly outgoing: { readonly id: number };
-  readonly _client: {
-    readonly _protocol: {
-      readonly _packetRW: { readonly write: { readonly allocStart: number; alloc(size: number): Buffer; finalize(packet: Buffer): Buffer } };
-      readonly _cipher: { encrypt(packet: Buffer): void };
-    };
-  };
+function* endless(): Generator<Buffer> {
+  const piece = Buffer.alloc(65_536);
+  for (;;) yield piece;
 }

@@ -5,22 +5,23 @@ import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, ClientChannel, Connection, ServerChannel } from 'ssh2';
 import { makeBastionScene } from './bastion.testing.ts';
+import { sendRaw } from './raw-packet.testing.ts';
 import { socketOf } from './ssh2-extras.ts';
 
-const sshd = (onExec: (channel: ServerChannel) => void) => (connection: Connection) =>
-  void connection.on('session', (accept) => accept().on('exec', (acceptExec) => onExec(acceptExec())));
+const sshd = (onExec: (channel: ServerChannel, connection: Connection) => void) => (connection: Connection) =>
+  void connection.on('session', (accept) => accept().on('exec', (acceptExec) => onExec(acceptExec(), connection)));
 
 suite('a strange sshd', () => {
   // What OpenSSH's own sshd says of SIGBUS, SIGSYS, SIGTRAP and every other that RFC 4254 has no name for; and what nobody says.
   for (const name of ['SIG@openssh.com', 'constructor'])
     test(`a program that the signal ${name} ended exits with 255, as it does without us, and the bastion goes on`, async () => {
-      await using scene = await makeBastionScene({ onServer: sshd((channel) => endBySignal(channel, name)) });
+      await using scene = await makeBastionScene({ onServer: sshd((channel, connection) => endBySignal(channel, connection, name)) });
       const client = await scene.enter();
       for (const _each of [1, 2]) assert.deepEqual(await exitOf(client), [255]);
     });
 
   test('a signal that has a name is passed on', async () => {
-    await using scene = await makeBastionScene({ onServer: sshd((channel) => endBySignal(channel, 'TERM')) });
+    await using scene = await makeBastionScene({ onServer: sshd((channel, connection) => endBySignal(channel, connection, 'TERM')) });
     assert.deepEqual((await exitOf(await scene.enter())).slice(0, 2), [null, 'SIGTERM']);
   });
 
@@ -40,6 +41,28 @@ suite('a strange sshd', () => {
     client.end();
     for (let tries = 0; scene.ledger.count > 0; tries += 1) await sleep(50, assert.ok(tries < 80, JSON.stringify(scene.ledger.live())));
   });
+
+  test('channels that a server begins without end are refused where a thousand wait for the person', async () => {
+    const began = Promise.withResolvers<Connection>();
+    await using scene = await makeBastionScene({
+      onServer: (connection) =>
+        void connection.on('request', (accept) => {
+          accept?.(5000);
+          began.resolve(connection);
+        }),
+    });
+    const client = await scene.enter();
+    // It never answers.
+    client.on('tcp connection', () => {});
+    client.forwardIn('127.0.0.1', 5000, () => {});
+    const connection = await began.promise;
+    await sleep(200);
+    let refused = 0;
+    for (let each = 0; each < 2000; each += 1)
+      connection.forwardOut('127.0.0.1', 5000, '127.0.0.1', 1, (error) => (refused += error === undefined ? 0 : 1));
+    await sleep(1000);
+    assert.ok(refused >= 900 && refused < 1100, String(refused));
+  });
 });
 
 async function exitOf(client: Client): Promise<unknown[]> {
@@ -50,30 +73,9 @@ async function exitOf(client: Client): Promise<unknown[]> {
   return await once(channel, 'exit');
 }
 
-/** By hand: ssh2 sends only the signals that it knows. */
-function endBySignal(channel: ServerChannel, name: string): void {
-  const { _client: client, outgoing } = channel as unknown as Inside;
-  const { write } = client._protocol._packetRW;
-  const text = (value: string) => {
-    const bytes = Buffer.alloc(4 + value.length, value);
-    bytes.writeUInt32BE(value.length);
-    bytes.write(value, 4);
-    return bytes;
-  };
-  const head = Buffer.from([98, 0, 0, 0, outgoing.id]);
-  const payload = Buffer.concat([head, text('exit-signal'), Buffer.from([0]), text(name), Buffer.from([0]), text(''), text('')]);
-  const packet = write.alloc(payload.length);
-  packet.set(payload, write.allocStart);
-  client._protocol._cipher.encrypt(write.finalize(packet));
+/** On the first channel, as ssh2 would not. */
+function endBySignal(channel: ServerChannel, connection: Connection, name: string): void {
+  const { outgoing } = channel as unknown as { readonly outgoing: { readonly id: number } };
+  sendRaw(connection, Uint8Array.of(98, 0, 0, 0, outgoing.id), 'exit-signal', Uint8Array.of(0), name, Uint8Array.of(0), '', '');
   channel.end();
-}
-
-interface Inside {
-  readonly outgoing: { readonly id: number };
-  readonly _client: {
-    readonly _protocol: {
-      readonly _packetRW: { readonly write: { readonly allocStart: number; alloc(size: number): Buffer; finalize(packet: Buffer): Buffer } };
-      readonly _cipher: { encrypt(packet: Buffer): void };
-    };
-  };
 }
