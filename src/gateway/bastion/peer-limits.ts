@@ -85,6 +85,12 @@ export function hasRoom(peer: Connection | Client): boolean {
   return (peer as unknown as Inside)._chanMgr._count < mostChannels;
 }
 
+/** Requests are never waited for, so those that may be lost are, where so much waits for the other side already. */
+export function isClogged(peer: Connection | Client): boolean {
+  const { _sock: socket, _protocol: protocol } = peer as unknown as Inside;
+  return socket.writableLength > mostUnsentBytes || (protocol._queue?.length ?? 0) > mostUnanswered;
+}
+
 /** Once for each connection, before it has any channel; of a client, after `connect`. */
 export function limitPeer(peer: Connection | Client): void {
   patchChannels();

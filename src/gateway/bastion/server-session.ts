@@ -4,6 +4,7 @@ import type { Client, ClientChannel, PseudoTtyOptions, ServerChannel, X11Options
 import { fault } from '../../core/errors.ts';
 import type { LedgerLine } from './ledger.ts';
 import type { Recording } from './recording.ts';
+import { isClogged } from './peer-limits.ts';
 import { afterWrites, flushed } from './relay.ts';
 import type { SessionRequest, TerminalRequest, Wanted } from './session-request.ts';
 import { hangUp } from './ssh2-extras.ts';
@@ -57,9 +58,9 @@ export async function runOnServer(parts: SessionParts): Promise<Outcome> {
   const { inner, channel, request, line, recording, signal } = parts;
   const { stream, ended } = await open(parts);
   const undo = [
-    request.onSignal((name) => (signals.has(`SIG${name}`) ? stream.signal(name) : undefined)),
+    request.onSignal((name) => (signals.has(`SIG${name}`) && !isClogged(inner) ? stream.signal(name) : undefined)),
     request.terminal?.onResize((size) => {
-      stream.setWindow(...windowOf(request.terminal));
+      if (!isClogged(inner)) stream.setWindow(...windowOf(request.terminal));
       recording?.resize(size);
     }),
   ];

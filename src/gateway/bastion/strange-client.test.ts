@@ -76,6 +76,29 @@ suite('a strange client', () => {
     await assertWell(client);
   });
 
+  test('signals for a server that reads nothing do not wait in memory without end', async () => {
+    let heard = 0;
+    let server: Connection | undefined;
+    await using scene = await makeBastionScene({
+      onServer: (connection) => {
+        server = connection;
+        sshd((_channel, session) => void session.on('signal', () => (heard += 1)))(connection);
+      },
+    });
+    const client = await scene.enter();
+    await new Promise<void>((resolve) => client.exec('x', () => resolve()));
+    await sleep(200);
+    assert.ok(server !== undefined);
+    server.rekey();
+    socketOf(server).pause();
+    await sleep(100);
+    for (let each = 0; each < 5000; each += 1) sendRaw(client, Uint8Array.of(98, 0, 0, 0, 0), 'signal', Uint8Array.of(0), 'USR1');
+    await sleep(500);
+    socketOf(server).resume();
+    await sleep(500);
+    assert.ok(heard > 500 && heard < 1500, String(heard));
+  });
+
   test('who goes away while control is asked leaves nothing behind, neither here nor at the server', async () => {
     const asked = Promise.withResolvers<void>();
     const answered = Promise.withResolvers<void>();
