@@ -62,7 +62,7 @@ export async function makeBastionScene({ onServer = () => {}, before, log = sile
   };
   const ledger = makeLedger(systemClock);
   const bastion = makeBastion({
-    link: { call } as unknown as ControlLink,
+    link: { call, clientFor: () => ({ call }) } as unknown as ControlLink,
     ledger,
     log,
     network: '127.0.0.0/8',

@@ -1,5 +1,6 @@
 /** What a signed-in client does must not end the worker, which everybody's sessions share. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,6 +12,8 @@ import { socketOf } from './ssh2-extras.ts';
 interface Raw {
   session(channel: number, window: number, packetBytes: number): void;
   exec(channel: number, command: string, wantReply: boolean): void;
+  shell(channel: number, wantReply: boolean): void;
+  channelData(channel: number, data: Buffer): void;
   channelClose(channel: number): void;
   tcpipForward(address: string, port: number, wantReply: boolean): void;
   readonly _handlers: { CHANNEL_CLOSE: () => void };
@@ -97,6 +100,19 @@ suite('a strange client', () => {
     socketOf(server).resume();
     await sleep(500);
     assert.ok(heard > 500 && heard < 1500, String(heard));
+  });
+
+  test('who gives command after command in the lobby and reads no answer is not given more of them', async () => {
+    await using scene = await makeBastionScene({});
+    const client = scene.client('ada');
+    await once(client, 'ready');
+    raw(client).session(0, 0, 32_768);
+    await sleep(100);
+    raw(client).shell(0, true);
+    for (let each = 0; each < 100; each += 1) raw(client).channelData(0, Buffer.from('help\n'.repeat(100)));
+    await sleep(2000);
+    const bytes = scene.ledger.live().find(({ kind }) => kind === 'lobby')?.bytesOut;
+    assert.ok(bytes !== undefined && bytes > 2 ** 20 && bytes < 3 * 2 ** 20, `${bytes} bytes wait`);
   });
 
   test('who goes away while control is asked leaves nothing behind, neither here nor at the server', async () => {
