@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import ssh2, { type Client, type Connection } from 'ssh2';
 import { systemClock } from '../../base/clock.ts';
-import { type Log, silentLog } from '../../base/log.ts';
+import { silentLog } from '../../base/log.ts';
 import type { Place } from '../../contract/internal.ts';
 import { makeKeyPair } from '../../control/host-key.ts';
 import type { ControlLink } from '../control-link.ts';
@@ -15,6 +15,7 @@ export interface BastionScene extends AsyncDisposable {
   readonly ledger: Ledger;
   /** Signed in, at the server. */
   enter(): Promise<Client>;
+  stop(): Promise<void>;
   /** Not connected yet. */
   client(user: string): Client;
 }
@@ -24,12 +25,12 @@ export interface SceneOptions {
   readonly onServer?: (connection: Connection) => void;
   /** Before control's answer to that call. */
   readonly before?: (name: string) => Promise<void>;
-  readonly log?: Log;
+  readonly drainMs?: () => number;
 }
 
 const password = 'open';
 
-export async function makeBastionScene({ onServer = () => {}, before, log = silentLog }: SceneOptions): Promise<BastionScene> {
+export async function makeBastionScene({ onServer = () => {}, before, drainMs = () => 0 }: SceneOptions): Promise<BastionScene> {
   const hostKey = makeKeyPair('server 7');
   const inner: Connection[] = [];
   const server = new ssh2.Server({ hostKeys: [hostKey.privateKey.reveal()] }, (connection) => {
@@ -64,7 +65,7 @@ export async function makeBastionScene({ onServer = () => {}, before, log = sile
   const bastion = makeBastion({
     link: { call, clientFor: () => ({ call }) } as unknown as ControlLink,
     ledger,
-    log,
+    log: silentLog,
     network: '127.0.0.0/8',
     hostAddress: '127.0.0.2',
     publicHost: 'localhost',
@@ -73,7 +74,7 @@ export async function makeBastionScene({ onServer = () => {}, before, log = sile
     recorder: { dir: '/nowhere', mostBytes: 0 },
     hostKey: makeKeyPair('the bastion').privateKey.reveal(),
     listen: { host: '127.0.0.1', port: 0 },
-    drainMs: () => 0,
+    drainMs,
     onListening: () => {},
   });
   await bastion.start();
@@ -90,6 +91,7 @@ export async function makeBastionScene({ onServer = () => {}, before, log = sile
   return {
     ledger,
     client,
+    stop: async () => await bastion.stop(),
     async enter() {
       const one = client('ada+7');
       await once(one, 'ready');

@@ -26,7 +26,7 @@ export interface BastionOptions extends VisitOptions {
   /** The private half, in OpenSSH's format. */
   readonly hostKey: string;
   readonly listen: { readonly host: string; readonly port: number };
-  /** How long live sessions may go on after `stop`; asked then. */
+  /** How long live sessions may go on after `stop`; asked again and again, for it may be cut short. */
   readonly drainMs: () => number;
   readonly onListening: () => void;
 }
@@ -81,8 +81,8 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
     },
     async stop() {
       listener.close();
-      const until = performance.now() + options.drainMs();
-      while (ledger.count > 0 && performance.now() < until) await sleep(200);
+      const began = performance.now();
+      while (ledger.count > 0 && performance.now() < began + options.drainMs()) await sleep(200);
       for (const connection of connections) connection.end();
       await sleep(0);
       for (const connection of connections) socketOf(connection).destroy();
