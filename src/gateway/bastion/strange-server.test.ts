@@ -42,6 +42,23 @@ suite('a strange sshd', () => {
     for (let tries = 0; scene.ledger.count > 0; tries += 1) await sleep(50, assert.ok(tries < 80, JSON.stringify(scene.ledger.live())));
   });
 
+  test('a forward that somebody ends is at its end for the person, whatever the server does', async () => {
+    await using scene = await makeBastionScene({
+      onServer: (connection) => void connection.on('tcpip', (accept) => (accept().close = () => {})),
+    });
+    const client = await scene.enter();
+    const channel = await new Promise<ClientChannel>((resolve) =>
+      client.forwardOut('127.0.0.1', 1, 'localhost', 80, (_error, opened) => resolve(opened)),
+    );
+    const closed = new Promise((resolve) => channel.resume().once('close', () => resolve('closed')));
+    await sleep(100);
+    const forwards = () => scene.ledger.live().filter(({ kind }) => kind === 'forward');
+    for (const { id } of forwards()) scene.ledger.cut(id, 'enough');
+    assert.equal(await Promise.race([closed, sleep(1000, 'open')]), 'closed');
+    await sleep(200);
+    assert.deepEqual(forwards(), []);
+  });
+
   test('channels that a server begins without end are refused where a thousand wait for the person', async () => {
     const began = Promise.withResolvers<Connection>();
     await using scene = await makeBastionScene({
