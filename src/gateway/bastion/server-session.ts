@@ -132,7 +132,8 @@ async function outcomeOf(stream: ClientChannel): Promise<Outcome> {
   let outcome: Outcome = { code: brokenCode, signal: undefined, hasDumpedCore: false, text: '' };
   stream.on('exit', (code: number | null, name?: string, dumped?: boolean, text?: string) => {
     const number = signals.get(name ?? '');
-    const bySignal = number === undefined ? outcome : { code: 128 + number, signal: name, hasDumpedCore: dumped === true, text: text ?? '' };
+    const bySignal =
+      number === undefined ? outcome : { code: 128 + number, signal: name, hasDumpedCore: dumped === true, text: text ?? '' };
     outcome = code === null ? bySignal : { ...outcome, code };
   });
   // Each closes when its last byte has been read; the error side may be later than the other.

@@ -67,7 +67,9 @@ suite('a strange client', () => {
   test('a signal that has no name reaches no program, and the connection stays', async () => {
     const heard: string[] = [];
     await using scene = await makeBastionScene({
-      onServer: sshd((_channel, session) => void session.on('signal', (_accept, _reject, { name }: { readonly name: string }) => heard.push(name))),
+      onServer: sshd(
+        (_channel, session) => void session.on('signal', (_accept, _reject, { name }: { readonly name: string }) => heard.push(name)),
+      ),
     });
     const client = await scene.enter();
     await new Promise<void>((resolve) => client.exec('x', () => resolve()));
