@@ -24,6 +24,10 @@ export async function work(config: Config, log: Log, port: number): Promise<void
   process.once('SIGHUP', () => {
     drainMs = config.gateway.drainMs;
   });
+  // To one that drains already, too: what it still has to tell for the audit is told before the first process kills it.
+  process.on('SIGTERM', () => {
+    drainMs = 0;
+  });
   const bastion = makeBastion({
     link,
     ledger,

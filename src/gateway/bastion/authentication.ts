@@ -67,6 +67,7 @@ class Attempt {
   #login: Login | undefined;
   #hasComplained = false;
   #hasGuessed = false;
+  #hasLeft = false;
 
   constructor(connection: Connection, fromAddress: string, options: AuthenticationOptions) {
     this.#connection = connection;
@@ -94,6 +95,7 @@ class Attempt {
 
   /** A wrong password has been counted by control itself. */
   leave(): void {
+    this.#hasLeft = true;
     const { keys, proofs } = this.#tries;
     if (this.#known !== undefined || keys + proofs === 0 || this.#hasGuessed) return;
     const body = { person: this.#login?.person ?? null, fromAddress: this.#fromAddress, tries: Math.max(keys, proofs) };
@@ -171,7 +173,9 @@ class Attempt {
     else context.reject(secondMethods);
   }
 
+  /** Who has gone while control was asked would have a visit that nothing ever ends. */
   #letIn(context: AuthContext, guest: Guest): void {
+    if (this.#hasLeft) return;
     context.accept();
     this.#done.resolve(guest);
   }

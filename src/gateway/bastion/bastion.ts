@@ -26,7 +26,7 @@ export interface BastionOptions extends VisitOptions {
   /** The private half, in OpenSSH's format. */
   readonly hostKey: string;
   readonly listen: { readonly host: string | undefined; readonly port: number };
-  /** How long live sessions may go on after `stop`; asked then. */
+  /** How long live sessions may go on after `stop`; asked again and again, for it may be cut short. */
   readonly drainMs: () => number;
   readonly onListening: () => void;
 }
@@ -81,9 +81,9 @@ export function makeBastion(options: BastionOptions): Service & { address(): { r
     },
     async stop() {
       listener.close();
-      const until = performance.now() + options.drainMs();
+      const began = performance.now();
       // Whoever is still signing in has a connection and no line yet.
-      while (connections.size > 0 && performance.now() < until) await sleep(200);
+      while (connections.size > 0 && performance.now() < began + options.drainMs()) await sleep(200);
       for (const connection of connections) connection.end();
       await sleep(0);
       for (const connection of connections) socketOf(connection).destroy();
@@ -103,7 +103,9 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
   const socket = socketOf(connection);
   limitPeer(connection);
   keeper.waiting(socket, fromAddress, graceMs);
-  const entered: { place?: Place; client?: Client } = {};
+  const gone = new AbortController();
+  connection.once('close', () => gone.abort());
+  const entered: Entered = { signal: gone.signal };
   // Nobody has moved so many bytes before the sign-in; but each change of keys costs us more than them.
   const onRekey = () => hangUp(connection);
   connection.on('rekey', onRekey);
@@ -119,6 +121,14 @@ async function receive(connection: Connection, fromAddress: string, keeper: Door
   serveVisit(visit, entered.place);
 }
 
+/** What the sign-in has opened. */
+interface Entered {
+  place?: Place;
+  client?: Client;
+  /** Fires when the person has gone. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * `root@123`: the password of that user inside is asked for during the sign-in, where every program can ask for one, scp and sftp too. What cannot be
  * (a stopped server, no right to it) is told inside the session, where there is room for a sentence.
@@ -127,7 +137,7 @@ async function secondStep(
   connection: Connection,
   guest: Guest,
   { link, ledger }: BastionOptions,
-  entered: { place?: Place; client?: Client },
+  entered: Entered,
 ): Promise<SecondStep | undefined> {
   const { place: where } = guest.login;
   if (where.kind !== 'server') return undefined;
@@ -153,7 +163,7 @@ async function secondStep(
         user: inside,
         askPassword,
         openAgent,
-        signal: new AbortController().signal,
+        signal: entered.signal,
         onRefused: (what) => ledger.refuse({ ...what, credential }),
       });
       return true;

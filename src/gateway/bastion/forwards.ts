@@ -113,7 +113,11 @@ async function viaInner(visit: Visit, accept: () => ServerChannel, what: string,
   });
   const outer = accept();
   outer.on('error', () => {});
-  const line = visit.begin({ kind: 'forward', server: place, detail: `${what} on server ${place.id}` }, () => inner.close());
+  const cut = () => {
+    // Theirs as well: the server need not answer, and would go on sending.
+    for (const channel of [inner, outer]) channel.close();
+  };
+  const line = visit.begin({ kind: 'forward', server: place, detail: `${what} on server ${place.id}` }, cut);
   await relayChannels(outer, inner, line);
   line.end('closed');
 }

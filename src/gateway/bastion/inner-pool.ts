@@ -6,9 +6,10 @@ import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import type { Place } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
 import { type InnerOptions, openInner } from './inner-connection.ts';
+import { hasRoom } from './peer-limits.ts';
 import type { Refusals } from './refusals.ts';
 import { relayChannels } from './relay.ts';
-import { openAgentChannel } from './ssh2-extras.ts';
+import { hangUp, openAgentChannel } from './ssh2-extras.ts';
 
 export interface Lease extends Disposable {
   readonly client: Client;
@@ -56,7 +57,7 @@ export function makeInnerPool({ connection, link, credential, refusals, signal }
         (held.get(key) ?? []).filter((other) => other !== one),
       ),
     );
-    client.on('error', () => client.end());
+    client.on('error', () => hangUp(client));
     bringBack(client, connection);
     return one;
   }
@@ -65,11 +66,12 @@ export function makeInnerPool({ connection, link, credential, refusals, signal }
     const key = keyOf(place, user);
     const free = held.get(key)?.find(({ users }) => users < mostOnOne);
     if (free !== undefined) return free;
-    const openAgent = async () => await openAgentChannel(connection);
-    return keep(
-      key,
-      await openInner({ link, credential, place, user, askPassword, openAgent, signal, onRefused: (what) => refusals.note(what) }),
-    );
+    const openAgent = async () => {
+      if (!hasRoom(connection)) throw new Error('no channel is free for the agent');
+      return await openAgentChannel(connection);
+    };
+    const onRefused: InnerOptions['onRefused'] = (what) => refusals.note(what);
+    return keep(key, await openInner({ link, credential, place, user, askPassword, openAgent, signal, onRefused }));
   }
 
   return {
@@ -83,20 +85,23 @@ export function makeInnerPool({ connection, link, credential, refusals, signal }
     },
     adopt: (place, user, client) => void keep(keyOf(place, user), client),
     closeAll() {
-      for (const { client } of [...held.values()].flat()) client.end();
+      for (const { client } of [...held.values()].flat()) hangUp(client);
     },
   };
 }
 
-/** Connections that begin on the server and end on the person's machine. */
+/** Connections that begin on the server and end on the person's machine, as many as there is room for: a server may begin them without end. */
 function bringBack(client: Client, connection: Connection): void {
   client.on('x11', ({ srcIP, srcPort }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.x11(srcIP, srcPort, (error, outer) => join(error, outer, accept, reject));
   });
   client.on('tcp connection', ({ destIP, destPort, srcIP, srcPort }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.forwardOut(destIP, destPort, srcIP, srcPort, (error, outer) => join(error, outer, accept, reject));
   });
   client.on('unix connection', ({ socketPath }, accept, reject) => {
+    if (!hasRoom(connection)) return reject();
     connection.openssh_forwardOutStreamLocal(socketPath, (error, outer) => join(error, outer, accept, reject));
   });
 }

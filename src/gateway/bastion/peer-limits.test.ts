@@ -5,12 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
 import ssh2, { type ClientChannel, type Connection } from 'ssh2';
 import { makeKeyPair } from '../../control/host-key.ts';
+import { sshString } from '../../core/ssh-wire.ts';
 import { limitPeer } from './peer-limits.ts';
+import { sendRaw } from './raw-packet.testing.ts';
 
 interface Inside {
   readonly _protocol: {
     channelOpenConfirm: (to: number, from: number, window: number, packetBytes: number) => void;
     channelData(channel: number, data: Buffer): void;
+    readonly _handlers: { GLOBAL_REQUEST: () => void };
   };
 }
 
@@ -18,7 +21,7 @@ const inside = (connection: Connection) => (connection as unknown as Inside)._pr
 
 /** A channel of a limited client at a server that `mischief` makes a strange one, or what ended the client before. */
 async function enter(mischief: (connection: Connection) => void, onExec: (connection: Connection) => void = () => {}) {
-  const server = new ssh2.Server({ hostKeys: [makeKeyPair('a host').privateKey.reveal()] }, (connection) => {
+  const server = new ssh2.Server({ ident: 'OpenSSH_9.9', hostKeys: [makeKeyPair('a host').privateKey.reveal()] }, (connection) => {
     connection.on('error', () => {});
     connection.on('authentication', (context) => context.accept());
     connection.on('ready', () => mischief(connection));
@@ -43,6 +46,8 @@ async function enter(mischief: (connection: Connection) => void, onExec: (connec
   client.exec('x', (_error, channel) => opened.resolve(channel));
   const channel = await Promise.race([opened.promise, ended]);
   return {
+    /** Questions of the client that wait for an answer. */
+    waiting: () => (client as unknown as { readonly _callbacks: readonly unknown[] })._callbacks.length,
     channel: channel === 'closed' ? undefined : channel,
     ended,
     errors,
@@ -72,6 +77,18 @@ suite('limitPeer', () => {
     scene.channel?.pause();
     assert.equal(await scene.ended, 'closed');
     assert.match(scene.errors.join(), /more than the window/u);
+  });
+
+  test('host keys that a server names again and again are not asked after', async () => {
+    const key = Buffer.from(makeKeyPair('another').publicKey.split(' ')[1] ?? '', 'base64');
+    using scene = await enter((connection) => {
+      // And never proves.
+      inside(connection)._handlers.GLOBAL_REQUEST = () => {};
+      for (let each = 0; each < 50; each += 1)
+        sendRaw(connection, Uint8Array.of(80), 'hostkeys-00@openssh.com', Uint8Array.of(0), sshString(key));
+    });
+    assert.ok(scene.channel !== undefined);
+    assert.equal(scene.waiting(), 0);
   });
 
   test('a write after the end is called back', async () => {

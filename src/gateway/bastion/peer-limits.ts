@@ -4,11 +4,13 @@
  * - More data than the window allows: ssh2 keeps it all.
  * - A window of gigabytes whose owner does not read: all of it would wait in memory. So writers wait for the TCP connection as well.
  * - Requests without end from somebody who does not read the answers: they are not read either, then.
- * - Keys that are changed again and again.
+ * - Keys that are changed again and again; or for ever, while ssh2 keeps all that we would send.
+ * - Channels and questions without end that it never brings to theirs, and sessions that it closes before they have begun, which ssh2 forgets to forget.
  * Beside these, ssh2 wakes a channel's error side never, or writes its output twice, when both have waited for the window; and who writes after the end is
  * never called back, so that a forward whose two ends close at once would stay for ever.
  * Written for the one version of ssh2 that `mlkem.ts` checks.
  */
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Client, Connection } from 'ssh2';
 import channelParts from 'ssh2/lib/Channel.js';
@@ -24,6 +26,13 @@ const mostUnansweredBytes = 4 * 2 ** 20;
 /** Each costs milliseconds of the worker. Who changes keys at every 16 MiB comes to it at 60 MB/s. */
 const mostExchangesInMinute = 240;
 
+/** A hundred sessions and 512 forwards, and what comes back from servers. */
+const mostChannels = 1024;
+/** Global requests of the other side that wait for our answer. They are answered in order: one that a server never answers holds up all behind it. */
+const mostUnanswered = 1000;
+/** While keys are changed: answers and windows, for channels wait. */
+const mostQueuedPackets = 10_000;
+
 type Callback = (error?: Error | null) => void;
 
 interface Writer {
@@ -31,7 +40,7 @@ interface Writer {
 }
 
 interface SshChannel extends Writer {
-  readonly _client: { readonly _sock: Socket };
+  readonly _client: EventEmitter & { readonly _sock: Socket; readonly _protocol: { readonly _kexinit: unknown } };
   readonly incoming: { readonly window: number };
   readonly outgoing: { window: number; readonly state: string };
   readonly stderr: Writer & { readonly _channel: SshChannel };
@@ -48,6 +57,8 @@ interface ChannelInfo {
 }
 
 interface Handlers {
+  GLOBAL_REQUEST: (protocol: unknown, name: string, wantsReply: boolean, data: unknown) => void;
+  CHANNEL_CLOSE: (protocol: unknown, recipient: number) => void;
   CHANNEL_OPEN: (protocol: unknown, info: ChannelInfo) => void;
   CHANNEL_OPEN_CONFIRMATION: (protocol: unknown, info: ChannelInfo) => void;
   CHANNEL_DATA: (protocol: unknown, recipient: number, data: Buffer) => void;
@@ -57,8 +68,27 @@ interface Handlers {
 
 interface Inside {
   readonly _sock: Socket;
-  readonly _chanMgr: { get(number: number): unknown };
-  readonly _protocol: { readonly _handlers: Handlers; channelOpenFail(recipient: number, reason: number, description: string): void };
+  readonly _chanMgr: { readonly _count: number; get(number: number): unknown; remove(number: number): void };
+  readonly _protocol: {
+    readonly _handlers: Handlers;
+    readonly _server: boolean;
+    readonly _queue: readonly unknown[] | undefined;
+    channelOpenFail(recipient: number, reason: number, description: string): void;
+    channelClose(recipient: number): void;
+    requestSuccess(data?: Buffer): void;
+    requestFailure(): void;
+  };
+}
+
+/** Whether there is room for one more channel, whoever opens it. */
+export function hasRoom(peer: Connection | Client): boolean {
+  return (peer as unknown as Inside)._chanMgr._count < mostChannels;
+}
+
+/** Requests are never waited for, so those that may be lost are, where so much waits for the other side already. */
+export function isClogged(peer: Connection | Client): boolean {
+  const { _sock: socket, _protocol: protocol } = peer as unknown as Inside;
+  return socket.writableLength > mostUnsentBytes || (protocol._queue?.length ?? 0) > mostUnanswered;
 }
 
 /** Once for each connection, before it has any channel; of a client, after `connect`. */
@@ -66,7 +96,8 @@ export function limitPeer(peer: Connection | Client): void {
   patchChannels();
   const { _protocol: protocol, _sock: socket, _chanMgr: channels } = peer as unknown as Inside;
   const handlers = protocol._handlers;
-  const { CHANNEL_OPEN: open, CHANNEL_OPEN_CONFIRMATION: confirm, CHANNEL_DATA: take, CHANNEL_EXTENDED_DATA: takeErrors } = handlers;
+  const { CHANNEL_OPEN: open, CHANNEL_OPEN_CONFIRMATION: confirm, CHANNEL_CLOSE: close } = handlers;
+  const { CHANNEL_DATA: take, CHANNEL_EXTENDED_DATA: takeErrors } = handlers;
   const channelAt = (number: number) => channelOf(channels.get(number));
   // What is thrown here ends the parsing of what came with it.
   const breach = (what: string) => {
@@ -79,6 +110,7 @@ export function limitPeer(peer: Connection | Client): void {
   };
 
   handlers.CHANNEL_OPEN = (own, info) => {
+    if (!hasRoom(peer)) return protocol.channelOpenFail(info.sender, refusal.shortage, `${mostChannels} channels are open already`);
     if (info.packetSize >= leastPacketBytes) return open(own, info);
     protocol.channelOpenFail(info.sender, refusal.prohibited, `packets of ${info.packetSize} bytes are too small`);
   };
@@ -101,9 +133,18 @@ export function limitPeer(peer: Connection | Client): void {
     channel._waitWindow = false;
     resume(channel);
   };
+  handlers.CHANNEL_CLOSE = (own, recipient) => {
+    const found = channels.get(recipient);
+    close(own, recipient);
+    if (!isUnbegunSession(found)) return;
+    channels.remove(recipient);
+    protocol.channelClose(found._chanInfo.outgoing.id);
+  };
+  limitQuestions(protocol, breach);
   // Not before: a socket that has a listener flows, and ssh2 may not have its own yet.
   peer.once('handshake', () =>
     socket.on('data', () => {
+      if ((protocol._queue?.length ?? 0) > mostQueuedPackets) socket.destroy();
       if (socket.writableLength <= mostUnansweredBytes || socket.isPaused()) return;
       socket.pause();
       whenEmpty(socket, () => socket.resume());
@@ -115,6 +156,33 @@ export function limitPeer(peer: Connection | Client): void {
     exchanges += 1;
     if (exchanges > mostExchangesInMinute) socket.destroy();
   });
+}
+
+function limitQuestions(protocol: Inside['_protocol'], breach: (what: string) => void): void {
+  const { _handlers: handlers } = protocol;
+  if (!protocol._server) {
+    // ssh2 would ask for the proof of each host key that a server names, and keep them all until it comes.
+    handlers.GLOBAL_REQUEST = (_own, _name, wantsReply) => (wantsReply ? protocol.requestFailure() : undefined);
+    return;
+  }
+  const ask = handlers.GLOBAL_REQUEST;
+  let unanswered = 0;
+  handlers.GLOBAL_REQUEST = (own, name, wantsReply, data) => {
+    if (wantsReply) unanswered += 1;
+    if (unanswered > mostUnanswered) breach('it asks on and on before it is answered');
+    ask(own, name, wantsReply, data);
+  };
+  for (const answer of ['requestSuccess', 'requestFailure'] as const) {
+    const send = protocol[answer].bind(protocol);
+    protocol[answer] = (data?: Buffer) => {
+      unanswered -= 1;
+      send(data);
+    };
+  }
+}
+
+function isUnbegunSession(found: unknown): found is { readonly _chanInfo: { readonly outgoing: { readonly id: number } } } {
+  return typeof found === 'object' && found !== null && '_chanInfo' in found && '_channel' in found && found._channel === undefined;
 }
 
 /** ssh2 has functions and `true` in the places of channels that are not open yet, and sessions around channels of a server. */
@@ -147,24 +215,31 @@ function patchWriter(prototype: Writer, channelOfWriter: (writer: Writer) => Ssh
   const write = prototype._write;
   prototype._write = function later(this: Writer, data, encoding, callback) {
     const { outgoing, _client: client } = channelOfWriter(this);
+    const again = () => later.call(this, data, encoding, callback);
     if (outgoing.state !== 'open' || client._sock.destroyed) callback();
+    else if (client._protocol._kexinit !== undefined) whenOne(client, ['handshake', 'close'], again);
     else if (client._sock.writableLength < mostUnsentBytes) write.call(this, data, encoding, callback);
-    else whenEmpty(client._sock, () => later.call(this, data, encoding, callback));
+    else whenEmpty(client._sock, again);
   };
 }
 
-const waiting = new WeakMap<Socket, (() => void)[]>();
-
 /** Or when it is closed: who went away without reading would otherwise be waited for without end, and stay among the live sessions. */
 function whenEmpty(socket: Socket, act: () => void): void {
-  const others = waiting.get(socket);
+  whenOne(socket, ['drain', 'close'], act);
+}
+
+const waiting = new WeakMap<EventEmitter, (() => void)[]>();
+
+/** One listener, however many wait. */
+function whenOne(emitter: EventEmitter, names: readonly string[], act: () => void): void {
+  const others = waiting.get(emitter);
   if (others !== undefined) return void others.push(act);
   const acts = [act];
-  waiting.set(socket, acts);
-  const onEmpty = () => {
-    socket.off('drain', onEmpty).off('close', onEmpty);
-    waiting.delete(socket);
+  waiting.set(emitter, acts);
+  const onOne = () => {
+    for (const name of names) emitter.off(name, onOne);
+    waiting.delete(emitter);
     for (const one of acts) one();
   };
-  socket.on('drain', onEmpty).on('close', onEmpty);
+  for (const name of names) emitter.on(name, onOne);
 }

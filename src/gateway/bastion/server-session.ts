@@ -4,8 +4,10 @@ import type { Client, ClientChannel, PseudoTtyOptions, ServerChannel, X11Options
 import { fault } from '../../core/errors.ts';
 import type { LedgerLine } from './ledger.ts';
 import type { Recording } from './recording.ts';
+import { isClogged } from './peer-limits.ts';
 import { afterWrites, flushed } from './relay.ts';
 import type { SessionRequest, TerminalRequest, Wanted } from './session-request.ts';
+import { hangUp } from './ssh2-extras.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -15,8 +17,31 @@ export interface Outcome {
   readonly text: string;
 }
 
-/** OpenSSH's own exit code for "the connection broke". */
+/** OpenSSH's own exit code for "the connection broke", and for a program that a signal ended. */
 export const brokenCode = 255;
+
+/**
+ * Those of RFC 4254, section 6.10, and their numbers. ssh2 throws where it is to pass on any other, and a server says what it likes: OpenSSH's sshd says
+ * `SIG@openssh.com` of SIGBUS, SIGSYS and the rest.
+ */
+const signals: ReadonlyMap<string, number> = new Map([
+  ['SIGHUP', 1],
+  ['SIGINT', 2],
+  ['SIGQUIT', 3],
+  ['SIGILL', 4],
+  ['SIGABRT', 6],
+  ['SIGFPE', 8],
+  ['SIGKILL', 9],
+  ['SIGUSR1', 10],
+  ['SIGSEGV', 11],
+  ['SIGUSR2', 12],
+  ['SIGPIPE', 13],
+  ['SIGALRM', 14],
+  ['SIGTERM', 15],
+]);
+
+/** A server that does not answer a close would keep a session listed, and drained for, that nobody has any more. */
+const closeMs = 10_000;
 
 export interface SessionParts {
   readonly inner: Client;
@@ -30,12 +55,12 @@ export interface SessionParts {
 
 /** Resolves when the program on the server has ended and its last byte is on its way. Leaves the person's channel open. Throws where no session comes about. */
 export async function runOnServer(parts: SessionParts): Promise<Outcome> {
-  const { channel, request, line, recording, signal } = parts;
+  const { inner, channel, request, line, recording, signal } = parts;
   const { stream, ended } = await open(parts);
   const undo = [
-    request.onSignal((name) => stream.signal(name)),
+    request.onSignal((name) => (signals.has(`SIG${name}`) && !isClogged(inner) ? stream.signal(name) : undefined)),
     request.terminal?.onResize((size) => {
-      stream.setWindow(...windowOf(request.terminal));
+      if (!isClogged(inner)) stream.setWindow(...windowOf(request.terminal));
       recording?.resize(size);
     }),
   ];
@@ -54,13 +79,16 @@ export async function runOnServer(parts: SessionParts): Promise<Outcome> {
   stream.pipe(channel, { end: false });
   stream.stderr.pipe(channel.stderr, { end: false });
   // Whoever has gone takes nothing any more: what still comes is thrown away, or it would never be at its end.
+  let late: NodeJS.Timeout | undefined;
   const onAbort = () => {
     for (const one of [stream, stream.stderr]) one.unpipe().resume();
     stream.close();
+    late = setTimeout(() => hangUp(inner), closeMs);
   };
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
   const outcome = await ended;
+  clearTimeout(late);
   signal.removeEventListener('abort', onAbort);
   for (const one of undo) one?.();
   channel.unpipe(stream);
@@ -103,7 +131,10 @@ async function open({ inner, request, wanted }: SessionParts): Promise<Opened> {
 async function outcomeOf(stream: ClientChannel): Promise<Outcome> {
   let outcome: Outcome = { code: brokenCode, signal: undefined, hasDumpedCore: false, text: '' };
   stream.on('exit', (code: number | null, name?: string, dumped?: boolean, text?: string) => {
-    outcome = { code: code ?? 128 + signalNumber(name), signal: name, hasDumpedCore: dumped === true, text: text ?? '' };
+    const number = signals.get(name ?? '');
+    const bySignal =
+      number === undefined ? outcome : { code: 128 + number, signal: name, hasDumpedCore: dumped === true, text: text ?? '' };
+    outcome = code === null ? bySignal : { ...outcome, code };
   });
   // Each closes when its last byte has been read; the error side may be later than the other.
   await Promise.all([closed(stream), closed(stream.stderr)]);
@@ -137,23 +168,4 @@ function x11Of({ single, protocol, cookie, screen }: NonNullable<SessionRequest[
   // The cookie's hexadecimal digits arrive as bytes.
   const digits = typeof cookie === 'string' ? cookie : (cookie as Buffer).toString('latin1');
   return { single, protocol, cookie: digits, screen };
-}
-
-function signalNumber(name: string | undefined): number {
-  const numbers: Readonly<Record<string, number>> = {
-    HUP: 1,
-    INT: 2,
-    QUIT: 3,
-    ILL: 4,
-    ABRT: 6,
-    FPE: 8,
-    KILL: 9,
-    USR1: 10,
-    SEGV: 11,
-    USR2: 12,
-    PIPE: 13,
-    ALRM: 14,
-    TERM: 15,
-  };
-  return numbers[name ?? ''] ?? 0;
 }

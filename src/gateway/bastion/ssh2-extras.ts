@@ -3,7 +3,7 @@
  * reaches into the library, whose version is pinned exactly, and a test for each tells when it is no longer so.
  */
 import type { Socket } from 'node:net';
-import type { Channel, Connection, ServerChannel } from 'ssh2';
+import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import protocolParts from 'ssh2/lib/protocol/utils.js';
 
 /** RFC 4252, section 5.4. */
@@ -37,17 +37,17 @@ interface Inside {
 
 type OpenCallback = ((error: Error | undefined, channel?: ServerChannel) => void) & { type?: string };
 
-function inside(connection: Connection): Inside {
+function inside(connection: Connection | Client): Inside {
   return connection as unknown as Inside;
 }
 
 /** The TCP connection that an SSH connection runs over. */
-export function socketOf(connection: Connection): Socket {
+export function socketOf(connection: Connection | Client): Socket {
   return inside(connection)._sock;
 }
 
-/** Says goodbye, and hangs up on who does not: ssh2 would go on reading what they send. */
-export function hangUp(connection: Connection): void {
+/** Says goodbye, and hangs up on who does not: ssh2 would go on reading what they send, and keep a connection that only we have ended for ever. */
+export function hangUp(connection: Connection | Client): void {
   connection.end();
   const socket = socketOf(connection);
   setTimeout(() => socket.destroy(), goodbyeMs).unref();

@@ -97,7 +97,10 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
     }
     const session = accept();
     sessions += 1;
-    session.once('close', () => (sessions -= 1));
+    let serving: Promise<void> | undefined;
+    const leave = () => void (sessions -= 1);
+    // Not before what it began is over: a server that never answers would be asked without end.
+    session.once('close', () => (serving === undefined ? leave() : void serving.then(leave)));
     const request = gatherRequest(session, guest);
     const hangUp = new AbortController();
     session.once('close', () => hangUp.abort());
@@ -105,7 +108,10 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
     const begin = (wanted: Wanted) => (acceptIt: () => ServerChannel | undefined) => {
       // At once: after the client's EOF there is no channel to be had any more.
       const channel = acceptIt();
-      if (channel !== undefined) void serveSession(visit, { channel, request, wanted, signal });
+      if (channel === undefined) return;
+      serving = serveSession(visit, { channel, request, wanted, signal }).catch((error: unknown) => {
+        visit.options.log.warn({ error: messageOf(error) }, 'a session could not be brought to its end');
+      });
     };
     session.on('shell', begin({ kind: 'shell' }));
     session.on('exec', (acceptIt, _reject, { command }) => begin({ kind: 'exec', command })(acceptIt));
@@ -126,7 +132,7 @@ interface Sitting {
 async function serveSession(visit: Visit, sitting: Sitting): Promise<void> {
   const { channel, request } = sitting;
   // A peer that goes away in the midst is no fault of ours.
-  channel.on('error', () => {});
+  for (const stream of [channel, channel.stderr]) stream.on('error', () => {});
   const { place } = visit.guest.login;
   let outcome: Outcome;
   try {

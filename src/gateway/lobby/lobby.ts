@@ -2,6 +2,7 @@
  * The lobby: what a signed-in person gets on a session channel of the bastion. There is no shell of the host behind it, only `core/lobby-line.ts`, the manager's
  * commands, and `Seat.enter`. Both functions resolve with the exit code, never throw, and leave the channel open.
  */
+import { once } from 'node:events';
 import { failureOf, failureText } from '../../commands/failure.ts';
 import { Attendant } from './attendant.ts';
 import { completionsOf } from './completion.ts';
@@ -20,6 +21,7 @@ export function runLobby(seat: Seat): Promise<number> {
     if (seat.pty !== undefined) await greet(seat, station.terminal);
     let exitCode = 0;
     for (;;) {
+      await untilRead(seat);
       const line = await station.line('myserver> ');
       // Who leaves by hand is told of no failure of a line before.
       if (line.kind === 'end') return seat.pty === undefined ? exitCode : 0;
@@ -29,6 +31,11 @@ export function runLobby(seat: Seat): Promise<number> {
       exitCode = done.exitCode;
     }
   });
+}
+
+/** A short line has a long answer: whoever reads none would have this worker keep them all. Never resolves for who has gone; `signal` tells of them. */
+async function untilRead({ channel, errors }: Seat): Promise<void> {
+  for (const stream of [channel, errors]) if (stream.writableNeedDrain) await once(stream, 'drain');
 }
 
 /** One command: `ssh gw list -f json`, `ssh gw ssh 123 uptime`. */
