@@ -201,8 +201,7 @@ suite('bastion x OpenSSH', { skip: lacksImages }, () => {
     for (const [user, sentence] of [
       ['2', /no server 2 that you could use/u],
       ['150', /no server 150/u],
-      // A name that is no server's may be a person's: nobody learns which.
-      ['nosuchname', /Permission denied/u],
+      ['nosuchname', /no server named "nosuchname" that you could use/u],
     ] as const) {
       const ran = await jbond.ssh(user, ['true']);
       assert.equal(ran.exitCode, 255, user);

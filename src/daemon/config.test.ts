@@ -11,7 +11,7 @@ suite('readConfig', () => {
     assert.equal(config.api.port, 9440);
     assert.deepEqual(config.bastion, { isEnabled: true, port: undefined, userAuthorities: [], destinations: [], recording: 'owner' });
     const recordings = { dir: '/var/lib/myserver-gateway/recordings', keptMs: 30 * 86_400_000, mostBytes: 100 * 2 ** 20 };
-    assert.deepEqual(config.gateway, { user: 'myserver-gateway', workers: 0, host: '::', drainMs: 86_400_000, recordings });
+    assert.deepEqual(config.gateway, { user: 'myserver-gateway', workers: 0, host: undefined, drainMs: 86_400_000, recordings });
     assert.equal(config.plan.config.network, '192.168.0.0/16');
     assert.deepEqual(config.quota, { servers: 10, cpus: 16, memoryBytes: 16 * 2 ** 30, diskBytes: 100 * 2 ** 30 });
     assert.deepEqual(config.tokens, { lifetimeMs: 12 * 3_600_000, longestMs: 90 * 86_400_000 });

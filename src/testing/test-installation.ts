@@ -169,6 +169,8 @@ function configFor(engine: TestEngine, places: object, more: Readonly<Record<str
     firewall: { table: 'myserver_test' },
     overcommit: { memory: 100, cpus: 100, disk: 100 },
     ...more,
+    // Doctor misses one that should be there.
+    bastion: { enabled: false, ...more['bastion'] },
     gateway: { recordingsDir: join(engine.dir, 'recordings'), ...more['gateway'] },
   };
 }
