@@ -5,6 +5,7 @@ import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { makeBastion } from '../gateway/bastion/bastion.ts';
 import { makeLedger } from '../gateway/bastion/ledger.ts';
+import { watchRoom } from '../gateway/bastion/recording-room.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
 import type { Config } from './config.ts';
@@ -37,7 +38,7 @@ export async function work(config: Config, log: Log, port: number): Promise<void
     publicHost: hello.publicHost,
     version: hello.version,
     port,
-    recorder: config.gateway.recordings,
+    recorder: { ...config.gateway.recordings, isDiskLow: watchRoom(config.gateway.recordings.dir) },
     hostKey: hello.hostKey,
     listen: { host: config.gateway.host, port },
     drainMs: () => drainMs,

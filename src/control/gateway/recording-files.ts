@@ -104,8 +104,11 @@ export function makeRecordingFiles({ dir, keptMs, clock }: RecordingFilesOptions
       for (const { name } of await names()) {
         const stat = await lstat(pathOf(name)).catch(() => {});
         if (stat === undefined || stat.mtimeMs >= beforeMs) continue;
-        await unlink(pathOf(name));
-        removed += 1;
+        // What is no file was put there by somebody else, and keeps none of ours.
+        const isGone = await unlink(pathOf(name))
+          .then(() => true)
+          .catch(() => false);
+        if (isGone) removed += 1;
       }
       return removed;
     },

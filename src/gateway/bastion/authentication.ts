@@ -8,7 +8,7 @@ import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, 
 import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import { asServerName, isBareName, type Login, parseLogin } from '../../core/login.ts';
-import { toFault } from '../../core/errors.ts';
+import { fault, toFault } from '../../core/errors.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { SignedInView } from '../../contract/internal.ts';
 import type { ControlLink } from '../control-link.ts';
@@ -88,7 +88,7 @@ class Attempt {
       const { code, message } = toFault(error);
       if (code === 'internal') this.#options.log.warn({ error: messageOf(error) }, 'a sign-in failed by a fault of ours');
       // Who is refused by name, key or password learns nothing more; what concerns everybody, or the way the name is written, is said.
-      if (!['not-signed-in', 'wrong-password'].includes(code)) this.#complain(message);
+      if (!['not-signed-in', 'wrong-password', 'cancelled'].includes(code)) this.#complain(message);
       context.reject(methods);
     }
   }
@@ -190,7 +190,7 @@ class Attempt {
 /** One question without echo. Rejects when the client takes it back. */
 async function ask(context: KeyboardAuthContext, question: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  context.once('abort', () => reject(new Error('the client took its sign-in back')));
+  context.once('abort', () => reject(fault('cancelled', 'the client took its sign-in back')));
   context.prompt([{ prompt: question, echo: false }], (answers: unknown) => {
     const [answer] = Array.isArray(answers) ? (answers as readonly unknown[]) : [];
     resolve(typeof answer === 'string' ? answer : '');

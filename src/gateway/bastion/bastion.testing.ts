@@ -76,7 +76,7 @@ export async function makeBastionScene({ onServer = () => {}, before, drainMs = 
     publicHost: 'localhost',
     port: 22,
     version: '0',
-    recorder: { dir: '/nowhere', mostBytes: 0 },
+    recorder: { dir: '/nowhere', mostBytes: 0, isDiskLow: () => false },
     hostKey: makeKeyPair('the bastion').privateKey.reveal(),
     listen: { host: '127.0.0.1', port: 0 },
     drainMs,

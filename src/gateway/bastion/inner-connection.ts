@@ -5,6 +5,7 @@
 import { connect } from 'node:net';
 import ssh2, { type AnyAuthMethod, type AuthHandlerMiddleware, type Client, type ServerHostKeyAlgorithm } from 'ssh2';
 import { type Fault, messageOf } from '../../base/fault.ts';
+import { visible } from '../../commands/plain-text.ts';
 import { fault } from '../../core/errors.ts';
 import type { Place } from '../../contract/internal.ts';
 import { GatewayAgent, type GatewayAgentOptions } from './gateway-agent.ts';
@@ -27,6 +28,8 @@ const greetMs = 30_000;
 const loginMs = 180_000;
 const keepAliveMs = 30_000;
 const mostPasswords = 3;
+/** Questions of a server in one round. */
+const mostPrompts = 8;
 const hasAes = hasAesHardware();
 
 /** Throws `not-allowed` for a strange host key or refused passwords, `wrong-state` where nobody answers: sentences for the person. */
@@ -116,7 +119,11 @@ function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent
       type: 'keyboard-interactive',
       username: user,
       prompt(_name, instructions, _language, prompts, finish) {
-        void answers(prompts, instructions, askPassword, `${user}@server-${place.id}: `).then(finish, () => finish([]));
+        const giveUp = () => {
+          state.asked = mostPasswords;
+          finish([]);
+        };
+        void answers(prompts.slice(0, mostPrompts), instructions, askPassword, `${user}@server-${place.id}: `).then(finish, giveUp);
       },
     };
   };
@@ -127,6 +134,7 @@ function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent
   return handler;
 }
 
+/** What the server wants to know, in its own words, which may be anything. Throws when the person gives up. */
 async function answers(
   prompts: readonly { readonly prompt: string }[],
   instructions: string,
@@ -134,8 +142,12 @@ async function answers(
   whose: string,
 ): Promise<string[]> {
   const given: string[] = [];
-  for (const [index, { prompt }] of prompts.entries())
-    given.push((await ask(`${index === 0 && instructions !== '' ? `${instructions}\r\n` : ''}${whose}${prompt}`)) ?? '');
+  for (const [index, { prompt }] of prompts.entries()) {
+    const before = index === 0 && instructions !== '' ? `${visible(instructions)}\r\n` : '';
+    const answer = await ask(`${before}${whose}${visible(prompt)}`);
+    if (answer === undefined) throw fault('cancelled', 'the person gave up');
+    given.push(answer);
+  }
   return given;
 }
 

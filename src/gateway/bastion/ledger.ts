@@ -34,13 +34,16 @@ export interface Ledger {
   cut(id: string, reason: string): void;
   /** Called back whenever something begins or ends. */
   onChange(callback: () => void): void;
-  /** Lines for the audit that control does not have yet, the oldest first; `take` takes the first ones off. */
+  /** Lines for the audit that control does not have yet, the oldest first; `take` takes those off that control has. */
   readonly waiting: readonly Report[];
-  take(count: number): void;
+  take(lines: readonly Report[]): void;
 }
 
 /** Lines that wait while control is away; beyond it the oldest are lost, for memory must end somewhere. */
 const mostWaiting = 20_000;
+
+/** Short enough to type, long enough that no two of all workers are alike. */
+const idBytes = 5;
 
 interface Live extends Entry {
   readonly id: string;
@@ -52,6 +55,10 @@ interface Live extends Entry {
 
 export function makeLedger(clock: Clock): Ledger {
   const live = new Map<string, Live>();
+  const newId = (): string => {
+    const id = randomBytes(idBytes).toString('hex');
+    return live.has(id) ? newId() : id;
+  };
   let waiting: Report[] = [];
   let changed = () => {};
 
@@ -69,12 +76,15 @@ export function makeLedger(clock: Clock): Ledger {
     get waiting() {
       return waiting;
     },
-    take: (count) => void (waiting = waiting.slice(count)),
+    take(lines) {
+      const taken = new Set(lines);
+      waiting = waiting.filter((line) => !taken.has(line));
+    },
     live: () => Array.from(live.values(), told),
     cut: (id, reason) => live.get(id)?.onCut(reason),
     onChange: (callback) => void (changed = callback),
     begin(entry, onCut) {
-      const line: Live = { ...entry, id: randomBytes(4).toString('hex'), sinceMs: clock.now(), onCut, bytesIn: 0, bytesOut: 0 };
+      const line: Live = { ...entry, id: newId(), sinceMs: clock.now(), onCut, bytesIn: 0, bytesOut: 0 };
       live.set(line.id, line);
       changed();
       return {

@@ -57,6 +57,7 @@ function begin(change: Partial<RecorderOptions> = {}) {
   const recording = beginRecording(about, {
     dir: '/nowhere',
     mostBytes: 100 * 2 ** 20,
+    isDiskLow: () => false,
     log,
     now: () => Date.parse('2026-11-25T20:22:49.500Z'),
     monotonic: () => clock.ms,
@@ -112,7 +113,10 @@ suite('recording', () => {
     assert.deepEqual(disk.events(), []);
     const none = new Disk();
     const nothing = { columns: 0, rows: 0 };
-    beginRecording({ ...about, size: nothing }, { ...realRecorder, dir: '/', mostBytes: 1e6, log: silentLog, create: () => none }).end();
+    beginRecording(
+      { ...about, size: nothing },
+      { ...realRecorder, dir: '/', mostBytes: 1e6, isDiskLow: () => false, log: silentLog, create: () => none },
+    ).end();
     assert.match(none.text, /"width":80,"height":24/u);
   });
 
@@ -157,6 +161,26 @@ suite('recording', () => {
     await finished(disk);
     assert.ok(disk.text.length < 4200);
     assert.deepEqual(disk.events().at(-1)?.slice(1), ['m', 'the recording ends here: it has reached its limit of 4000 bytes']);
+  });
+
+  test('before the disk is full a recording ends with a word about it, too', async () => {
+    let isLow = false;
+    const { recording, disk, warnings } = begin({ isDiskLow: () => isLow });
+    show(recording, 'kept');
+    isLow = true;
+    show(recording, 'lost');
+    isLow = false;
+    show(recording, 'lost, too');
+    recording.end();
+    await finished(disk);
+    assert.deepEqual(
+      disk.events().map(([, ...event]) => event),
+      [
+        ['o', 'kept'],
+        ['m', 'the recording ends here: the disk of recordings is nearly full'],
+      ],
+    );
+    assert.equal(warnings.length, 1);
   });
 
   test('a full disk ends the recording with one line in the log, and nothing else', async () => {

@@ -33,6 +33,8 @@ export interface RecorderOptions {
   readonly dir: string;
   /** Of one recording. */
   readonly mostBytes: number;
+  /** The disk is nearly full (recording-room.ts). */
+  readonly isDiskLow: () => boolean;
   readonly log: Log;
   /** Wall clock, in milliseconds. */
   readonly now: () => number;
@@ -50,7 +52,7 @@ export const realRecorder = {
   create: (path: string) => createWriteStream(path, { flags: 'wx', mode: 0o600 }),
 } as const;
 
-export function beginRecording(about: Recorded, { dir, mostBytes, log, now, monotonic, create }: RecorderOptions): Recording {
+export function beginRecording(about: Recorded, { dir, mostBytes, isDiskLow, log, now, monotonic, create }: RecorderOptions): Recording {
   const startedMs = now();
   const began = monotonic();
   const name = recordingName(startedMs, about.id, about.server.generation);
@@ -89,6 +91,12 @@ export function beginRecording(about: Recorded, { dir, mostBytes, log, now, mono
     [missingBytes, missedSize] = [0, undefined];
   }
 
+  function endEarly(seconds: number, why: string): void {
+    write(lineOf([seconds, 'm', `the recording ends here: ${why}`]));
+    log.warn({ recording: name }, `a recording ended early, its session goes on: ${why}`);
+    finish();
+  }
+
   function put(kind: 'o' | 'r', text: string): void {
     if (isOver || text === '') return;
     const seconds = secondsNow();
@@ -98,11 +106,9 @@ export function beginRecording(about: Recorded, { dir, mostBytes, log, now, mono
     if (stream.writableLength + bytes.length > room) {
       if (kind === 'r') missedSize = text;
       else missingBytes += Buffer.byteLength(text);
-    } else if (writtenBytes + bytes.length > mostBytes) {
-      write(lineOf([seconds, 'm', `the recording ends here: it has reached its limit of ${mostBytes} bytes`]));
-      log.info({ recording: name }, 'a recording has reached its limit; its session goes on');
-      finish();
-    } else {
+    } else if (writtenBytes + bytes.length > mostBytes) endEarly(seconds, `it has reached its limit of ${mostBytes} bytes`);
+    else if (isDiskLow()) endEarly(seconds, 'the disk of recordings is nearly full');
+    else {
       tellMissing(seconds);
       write(bytes);
     }

@@ -54,7 +54,7 @@ export function makeTelling({ link, ledger, log, port }: TellingOptions): Tellin
         if (toFault(error).code !== 'bad-request') throw error;
         log.error({ error: messageOf(error), lost: lines.length }, 'control does not take these lines of the audit');
       });
-      ledger.take(lines.length);
+      ledger.take(lines);
     }
   }
 

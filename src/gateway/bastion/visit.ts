@@ -33,7 +33,7 @@ export interface VisitOptions {
   readonly publicHost: string;
   readonly port: number;
   readonly version: string;
-  readonly recorder: Pick<RecorderOptions, 'dir' | 'mostBytes'>;
+  readonly recorder: Pick<RecorderOptions, 'dir' | 'mostBytes' | 'isDiskLow'>;
 }
 
 export interface Visit {

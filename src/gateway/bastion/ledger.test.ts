@@ -5,6 +5,21 @@ import { makeRefusals } from './refusals.ts';
 
 const server = (generation: string) => ({ id: 7, generation });
 
+suite('Ledger', () => {
+  test('lines that came while others were being told are not taken off with them, though the oldest are lost', () => {
+    const ledger = makeLedger({ now: () => 0 });
+    const refuse = (detail: string) => ledger.refuse({ credential: 'proof', kind: 'forward', detail });
+    for (let each = 0; each < 20_000; each += 1) refuse(`old ${each}`);
+    const told = ledger.waiting.slice(0, 500);
+    for (let each = 0; each < 600; each += 1) refuse(`new ${each}`);
+    ledger.take(told);
+    assert.equal(ledger.waiting.length, 20_000);
+    assert.deepEqual([ledger.waiting[0]?.detail, ledger.waiting.at(-1)?.detail], ['old 600', 'new 599']);
+    ledger.take(ledger.waiting.slice(0, 3));
+    assert.equal(ledger.waiting[0]?.detail, 'old 603');
+  });
+});
+
 suite('Refusals', () => {
   test('the first of a kind is told at once, its like are counted, and another kind or server is told of for itself', () => {
     const ledger = makeLedger({ now: () => 0 });
