@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { LiveSession, Report } from '../../contract/internal.ts';
+import { sessionIdBytes } from '../../core/recording.ts';
 import type { Counter } from './relay.ts';
 
 export interface Entry {
@@ -42,9 +43,6 @@ export interface Ledger {
 /** Lines that wait while control is away; beyond it the oldest are lost, for memory must end somewhere. */
 const mostWaiting = 20_000;
 
-/** Short enough to type, long enough that no two of all workers are alike. */
-const idBytes = 5;
-
 interface Live extends Entry {
   readonly id: string;
   readonly sinceMs: number;
@@ -56,7 +54,7 @@ interface Live extends Entry {
 export function makeLedger(clock: Clock): Ledger {
   const live = new Map<string, Live>();
   const newId = (): string => {
-    const id = randomBytes(idBytes).toString('hex');
+    const id = randomBytes(sessionIdBytes).toString('hex');
     return live.has(id) ? newId() : id;
   };
   let waiting: Report[] = [];
