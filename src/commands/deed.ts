@@ -14,7 +14,7 @@ export interface DeedOptions extends CommonOptions {
 }
 
 export function addWait(command: Command): Command {
-  return command.option('--no-wait', 'do not wait for the end');
+  return command.option('--wait', 'wait for the end (default)').option('--no-wait', 'do not wait for the end');
 }
 
 export interface Verb {

@@ -354,6 +354,18 @@ suite('create', () => {
     assert.match(error, /myserver operation show operation-1/u);
   });
 
+  test('create --wait is what create does by itself', async () => {
+    const answers = [];
+    for (const words of [['create'], ['create', '--wait']]) {
+      const control = new MemoryControl();
+      const { output, exitCode } = await typed(words, { control });
+      answers.push({ output, exitCode, calls: control.calls.map(({ name }) => name) });
+    }
+    assert.equal(answers[0]?.exitCode, 0);
+    assert.ok((answers[0]?.calls.length ?? 0) > 1);
+    assert.deepEqual(answers[1], answers[0]);
+  });
+
   test('live progress writes its lines over and takes them away at the end', async () => {
     const control = new MemoryControl();
     control.looksUntilDone = 4;

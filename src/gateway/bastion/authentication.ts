@@ -165,7 +165,10 @@ class Attempt {
 
   async #goOn(context: AuthContext, step: SecondStep): Promise<void> {
     this.#tries.second += 1;
-    if (this.#tries.second > mostSecondTries) return hangUp(this.#connection);
+    if (this.#tries.second > mostSecondTries) {
+      this.#complain('The server asks for a password of that user, and none that does was given.');
+      return hangUp(this.#connection);
+    }
     let isGiven = false;
     if (context.method === 'password') isGiven = await step(() => Promise.resolve(context.password));
     else if (context.method === 'keyboard-interactive') isGiven = await step((question) => ask(context, question));
