@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { makeClient, type Client } from '../src/client/client.ts';
 import { makeNodeFetch } from '../src/transport/node-fetch.ts';
 import { parseGeneration, parseServerId } from '../src/core/ids.ts';
+import { macOf } from '../src/core/mac.ts';
 import { defaultLimits } from '../src/core/server.ts';
+import { cableNameOf } from '../src/engines/engine.ts';
 import { instanceBody } from '../src/engines/incus/incus-instance.ts';
 import { runProgram } from '../src/host/program.ts';
 import { runProcess } from '../src/testing/run-process.ts';
@@ -35,6 +37,7 @@ export interface Contest extends AsyncDisposable {
 }
 
 export interface Peer {
+  readonly number: number;
   readonly name: string;
   readonly address: string;
 }
@@ -42,6 +45,7 @@ export interface Peer {
 const image = 'debian12/minimal';
 const maxProcesses = 2000;
 const waitSeconds = 60;
+const generation = parseGeneration('00000000-0000-4000-8000-000000000000');
 
 export async function makeContest(): Promise<Contest> {
   if (lacksImages !== false) throw new Error(lacksImages);
@@ -71,23 +75,29 @@ export async function makeContest(): Promise<Contest> {
     probe,
     ended,
     addressOf: (id) => installation.plan.addressOf(parseServerId(id)),
-    peer: (number) => ({ name: `${engine.name}-p${number}`, address: `10.77.200.${number}` }),
+    peer: (number) => ({ number, name: `${engine.name}-p${number}`, address: `10.77.200.${number}` }),
     incus: (...args) => incus(args),
-    launch: ({ name, address }) => incus(['launch', peerImage, name, '--no-profiles'], launchConfig(installation, name, address)),
+    launch: (peer) => incus(['launch', peerImage, peer.name, '--no-profiles'], launchConfig(installation, peer)),
     async drop(...ids) {
       const begun = await Promise.all(ids.map((id) => client.call('dropServer', { params: { id }, query: {} })));
       for (const { operation } of begun) await ended(operation.id);
     },
     async besideControl(peers, work) {
       const pids = await controlPids(installation);
-      const element = `{ ${peers.map(({ address }) => address).join(', ')} }`;
-      const leased = (verb: string) => runProgram([...engine.enter, 'nft', verb, 'element', 'inet', 'myserver_test', 'leased', element]);
+      const addresses = peers.map(({ address }) => address);
+      const macs = peers.map(({ number, address }) => `"${cableOf(number)}" . ${macOf(address)}`);
+      const change = (verb: string, family: string, set: string, elements: readonly string[]) =>
+        runProgram([...engine.enter, 'nft', verb, 'element', family, 'myserver_test', set, `{ ${elements.join(', ')} }`]);
+      const letThrough = async (verb: 'add' | 'delete') => {
+        for (const family of ['inet', 'bridge']) await change(verb, family, 'leased', addresses);
+        await change(verb, 'bridge', 'macs', macs);
+      };
       process.kill(pids.control, 'SIGSTOP');
       try {
-        await leased('add');
+        await letThrough('add');
         const result = await work();
         await incus(['delete', '--force', ...peers.map(({ name }) => name)]);
-        await leased('delete');
+        await letThrough('delete');
         return result;
       } finally {
         for (const pid of [pids.control, pids.before]) process.kill(pid, 'SIGCONT');
@@ -95,6 +105,11 @@ export async function makeContest(): Promise<Contest> {
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+/** As `launchConfig` names it. */
+function cableOf(number: number): string {
+  return cableNameOf(parseServerId(number), generation);
 }
 
 type Incus = (args: readonly string[], input?: string) => Promise<void>;
@@ -113,7 +128,8 @@ async function imageWithHostKey(installation: TestInstallation, incus: Incus): P
   const name = `${engine.name}-key`;
   const keyPath = join(engine.dir, 'bench-host-key');
   await runProgram(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', keyPath]);
-  await incus(['init', image, name, '--no-profiles'], launchConfig(installation, name, '10.77.199.1'));
+  const model = { number: 999, name, address: '10.77.199.1' };
+  await incus(['init', image, name, '--no-profiles'], launchConfig(installation, model));
   await incus(['file', 'push', '--mode=0600', '--uid=0', '--gid=0', keyPath, `${name}/etc/ssh/ssh_host_ed25519_key`]);
   await incus(['publish', name, '--alias', name, '--compression', 'none']);
   await incus(['delete', name]);
@@ -121,8 +137,8 @@ async function imageWithHostKey(installation: TestInstallation, incus: Incus): P
 }
 
 /** What an instance of ours says of itself, for `incus launch`'s standard input: YAML, of which JSON is a part. */
-function launchConfig({ engine }: TestInstallation, name: string, address: string): string {
-  const tags = { installation: 'bench', generation: parseGeneration('00000000-0000-4000-8000-000000000000'), id: parseServerId(0) };
+function launchConfig({ engine }: TestInstallation, { number, name, address }: Peer): string {
+  const tags = { installation: 'bench', generation, id: parseServerId(number) };
   const spec = { name, tags, image, limits: defaultLimits, maxProcesses, address };
   const place = { pool: engine.pool, network: engine.bridge, hasOldCgroups: !existsSync('/sys/fs/cgroup/cgroup.controllers') };
   const { config, devices } = instanceBody(spec, place, '', 2 ** 28) as { readonly config: object; readonly devices: object };

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksImages } from '../src/testing/test-installation.ts';
 import { type Background, type BastionRoom, makeBastionRoom, until, untilListening, type Visitor } from './bastion-room.ts';
 import { inside } from './inside.ts';
@@ -38,6 +39,20 @@ channel = transport.open_session()
 channel.exec_command('hostname')
 print(channel.makefile().read().decode(), end='')
 transport.close()
+`;
+
+/** Knocks for three seconds and tells how many were greeted, and what else was met: ADDRESS PORT. */
+const knocking = String.raw`
+import socket, sys, time
+greeted, others, end = 0, [], time.time() + 3
+while time.time() < end:
+    try:
+        with socket.create_connection((sys.argv[1], int(sys.argv[2])), 5) as knock:
+            if knock.recv(8).startswith(b'SSH-2.0-'): greeted += 1
+            else: others.append('silence')
+    except OSError as error: others.append(str(error))
+    time.sleep(0.01)
+print(f'{greeted} greeted, {len(others)} not: {" ".join(sorted(set(others)))}')
 `;
 
 suite('bastion, life of sessions', { skip: lacksImages }, () => {
@@ -154,15 +169,33 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
   });
 
   test('a remote forward is in the list while it listens, and neither there nor in the audit’s way when the server’s sshd is gone', async () => {
-    await using _ = jbond.background('0', ['-N', '-R', '8070:localhost:7070']);
+    await using tunnel = jbond.background('0', ['-N', '-R', '8070:localhost:7070']);
     await oneOf(jbond, 'remote-forward');
     await inside(room.installation, 0, 'systemctl stop ssh; pkill -x sshd; systemctl start ssh');
     await until('its end in the audit', async () => await isInAudit('ssh-remote-forward', /^port 8070 on server 0; the server hung up;/u));
+    await hasEnded(tunnel);
+    assert.match(tunnel.errors(), /Received disconnect from .*: the server ended the connection on which its forwards were/u);
     assert.deepEqual(
       (await sessions(jbond)).filter(({ kind }) => kind === 'remote-forward'),
       [],
     );
   });
+
+  for (const [deed, why, whyTunnel] of [
+    ['stop', /server 0 was stopped/u, /Received disconnect from .*: server 0 was stopped/u],
+    ['kill', /server 0 was stopped/u, /Received disconnect from .*: server 0 was stopped/u],
+    ['restart', /server 0 (?:ended the connection|is )/u, /Received disconnect from .*: the server ended the connection/u],
+  ] as const)
+    test(`${deed} ends the sessions on a server and what listens there, and says why`, async () => {
+      await using session = await counting(jbond, '0');
+      await using tunnel = jbond.background('0', ['-N', '-R', '8071:localhost:7070']);
+      await oneOf(jbond, 'remote-forward');
+      await jbond.ok(deed, '0');
+      for (const ended of [session, tunnel]) await hasEnded(ended);
+      assert.match(session.errors(), why);
+      assert.match(tunnel.errors(), whyTunnel);
+      await jbond.ok('start', '0');
+    });
 
   test('a right that is taken back ends the session at once, and a dropped server its own', async () => {
     await jbond.ok('share', 'add', '0', 'mm', 'write');
@@ -223,6 +256,19 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
     const { stdout, stderr } = await late;
     assert.equal(stdout, 'server-0\n', stderr);
     await until('the old worker to end', async () => !(await workers(room)).some((pid) => workersBefore.includes(pid)), 20_000);
+  });
+
+  test('SIGHUP: nobody is refused meanwhile', async () => {
+    const workersBefore = await workers(room);
+    const knocks = room.installation.run('client', ['timeout', '60', '/usr/bin/python3', '-c', knocking, room.host, '22']);
+    await sleep(300);
+    await room.gateway.end('SIGHUP');
+    const { stdout, stderr } = await knocks;
+    assert.match(stdout, /^[1-9]\d+ greeted, 0 not: $/mu, stderr);
+    assert.ok(
+      (await workers(room)).some((pid) => !workersBefore.includes(pid)),
+      'there are new workers by then',
+    );
   });
 
   test('SIGHUP with a mistake in the configuration changes nothing, and the log says which it is', async () => {

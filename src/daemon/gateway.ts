@@ -1,7 +1,8 @@
 /**
  * The gateway process: parses everything that strangers send. It runs as a user of its own, without store, engine or firewall, and asks control for every
  * decision. The first process only keeps workers, and loads nothing of what they are made of; each worker (gateway-worker.ts) is a whole gateway. SIGHUP
- * begins new workers (of the program and the configuration as they are on the disk by then) and lets the old ones finish what lives; SIGTERM ends all.
+ * begins new workers (of the program and the configuration as they are on the disk by then) and, once these take people in, lets the old ones finish what
+ * lives: until then the old ones do, so nobody is refused. SIGTERM ends all.
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
@@ -43,12 +44,25 @@ async function readConfig(): Promise<Config> {
 async function keepWorkers(config: Config, log: Log): Promise<void> {
   let port = await choosePort(config);
   const current = new Set<Worker>();
+  const listening = new WeakSet<Worker>();
+  /** They go when all of `current` listen. */
+  let retiring: readonly Worker[] = [];
   let isEnding = false;
+
+  function retire(): void {
+    if (![...current].every((worker) => listening.has(worker))) return;
+    for (const worker of retiring) worker.process.kill('SIGHUP');
+    retiring = [];
+  }
 
   function begin(): void {
     const began = performance.now();
     const worker = cluster.fork({ [portVariable]: String(port) });
     current.add(worker);
+    worker.once('listening', () => {
+      listening.add(worker);
+      retire();
+    });
     worker.once('exit', (code, signal) => {
       const wasMeant = isEnding || !current.delete(worker);
       if (wasMeant) return;
@@ -67,10 +81,9 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
     log.info({}, 'new workers; the old ones finish what lives');
     // One that was chosen stays: the old workers have it still.
     port = next.bastion.port ?? port;
-    const old = [...current];
+    retiring = [...retiring, ...current];
     current.clear();
     beginAll(next);
-    for (const worker of old) worker.process.kill('SIGHUP');
   }
 
   process.on('SIGHUP', () => {

@@ -1,6 +1,6 @@
 /**
  * Sessions that live at the gateway's workers, as they last told. Each telling is answered with those that must end: because somebody ended them, because
- * the server was dropped or changed hands, or because the person's right to it is gone. Level-triggered: whatever changed, the next telling sets it right,
+ * the server was stopped, dropped or changed hands, or because the person's right to it is gone. Level-triggered: whatever changed, the next telling sets it right,
  * and `changes` only makes that telling come at once.
  */
 import type { Clock } from '../../base/clock.ts';
@@ -162,6 +162,7 @@ function makeLook({ callers, access, store, destinations }: LiveSessionsOptions)
     const record = await asked;
     if (record === undefined || record.wanted === 'dropping')
       return { who: found.who, serverId: undefined, objection: 'the server was dropped' };
+    if (record.wanted === 'stopped') return { who: found.who, serverId: record.id, objection: `server ${record.id} was stopped` };
     const mayEnter = allows(found.judge(record), 'enter');
     return { who: found.who, serverId: record.id, objection: mayEnter ? undefined : `you may not enter server ${record.id} any more` };
   };

@@ -141,7 +141,9 @@ class Attempt {
     if (this.#tries.passwords > mostPasswords) return hangUp(this.#connection);
     const { person } = login;
     if (person === undefined) {
-      this.#complain('A password alone does not say who you are: sign in as you+123@..., or with your key.');
+      this.#complain(
+        `A password alone does not say who you are: sign in as YOU+${context.username}, with your name for YOU, or with your key.`,
+      );
       return context.reject(methods);
     }
     // dbclient without a terminal answers so as often as it is asked. It is nobody's password, and so no guess that would lock somebody's.

@@ -43,7 +43,7 @@ export async function openInner(options: InnerOptions): Promise<Client> {
   signal.throwIfAborted();
   const client = new ssh2.Client();
   const { promise, resolve, reject } = Promise.withResolvers<Client>();
-  const state = { isStrange: false, asked: 0 };
+  const state = { isStrange: false, asked: 0, hasGivenUp: false };
   const socket = connect({ host: place.address, port: place.sshPort, noDelay: true });
   socket.once('error', (error) => reject(error));
   const onAbort = () => reject(fault('cancelled', 'the person went away'));
@@ -78,7 +78,8 @@ export async function openInner(options: InnerOptions): Promise<Client> {
     client.end();
     socket.destroy();
     const meant = meaning(error, options, state);
-    if (meant.code !== 'wrong-state') options.onRefused({ kind: 'login', server: place, detail: meant.message });
+    if (meant.code !== 'wrong-state' && meant.code !== 'cancelled')
+      options.onRefused({ kind: 'login', server: place, detail: meant.message });
     throw meant;
   } finally {
     clearTimeout(patience);
@@ -96,7 +97,7 @@ function isKeyOf({ hostKey }: Place, shown: Buffer): boolean {
 }
 
 /** The gateway's key first, then passwords; the server's own list of what can go on is kept to. */
-function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent, state: { asked: number }) {
+function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent, state: { asked: number; hasGivenUp: boolean }) {
   let step: 'none' | 'key' | 'password' = 'none';
   const next = async (left: readonly string[] | null): Promise<AnyAuthMethod | false> => {
     if (step === 'none') {
@@ -113,6 +114,7 @@ function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent
     state.asked += 1;
     if (type === 'password') {
       const password = await askPassword(`${user}@server-${place.id}'s password: `);
+      state.hasGivenUp = password === undefined;
       return password === undefined ? false : { type: 'password', username: user, password };
     }
     return {
@@ -121,6 +123,7 @@ function loginOf({ place, user, askPassword }: InnerOptions, agent: GatewayAgent
       prompt(_name, instructions, _language, prompts, finish) {
         const giveUp = () => {
           state.asked = mostPasswords;
+          state.hasGivenUp = true;
           finish([]);
         };
         void answers(prompts.slice(0, mostPrompts), instructions, askPassword, `${user}@server-${place.id}: `).then(finish, giveUp);
@@ -154,7 +157,7 @@ async function answers(
 function meaning(
   error: unknown,
   { place, user, askPassword }: InnerOptions,
-  { isStrange, asked }: { readonly isStrange: boolean; readonly asked: number },
+  { isStrange, asked, hasGivenUp }: { readonly isStrange: boolean; readonly asked: number; readonly hasGivenUp: boolean },
 ): Fault {
   if (isStrange)
     return fault(
@@ -163,14 +166,12 @@ function meaning(
     );
   const found = messageOf(error);
   if (error instanceof Error && 'level' in error && error.level === 'client-authentication') {
+    if (hasGivenUp) return fault('cancelled', `server ${place.id} asked for ${user}'s password, and none was given`);
     if (asked > 0) return fault('wrong-password', `server ${place.id} did not let ${user} in with that password`);
     const why =
       user === place.admin ? `the gateway's key is not (any more) among ${user}'s authorized keys` : `${user} is not its first user`;
     return askPassword === undefined
-      ? fault(
-          'not-allowed',
-          `server ${place.id} wants a password for ${user} (${why}), and there is no terminal to ask at: use "ssh -t", or ${user}@${place.id}@... as user name`,
-        )
+      ? fault('not-allowed', `server ${place.id} wants a password for ${user} (${why}), and there is no terminal to ask at: use "ssh -t"`)
       : fault('not-allowed', `server ${place.id} does not let ${user} in (${why})`);
   }
   return fault('wrong-state', `server ${place.id} does not answer to SSH (${found}): is it still starting, or sshd stopped inside?`, {

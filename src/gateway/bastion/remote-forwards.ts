@@ -6,6 +6,7 @@ import { permits } from './authentication.ts';
 import type { Lease } from './inner-pool.ts';
 import type { LedgerLine } from './ledger.ts';
 import type { Login } from '../../core/login.ts';
+import { hangUp } from './ssh2-extras.ts';
 import type { Visit } from './visit.ts';
 
 type Answer = ((port?: number) => void) | undefined;
@@ -20,8 +21,9 @@ interface Asked {
 const mostListeners = 64;
 
 export function serveRemoteForwards(visit: Visit): void {
-  const open = new OpenForwards();
   const { connection, options } = visit;
+  // A client that is there for its forward alone would wait for ever; programs that keep tunnels up begin anew when it ends.
+  const open = new OpenForwards(() => hangUp(connection, 'the server ended the connection on which its forwards were'));
   /** Asked for and not there yet: they come faster than a server listens. */
   let coming = 0;
 
@@ -83,6 +85,12 @@ interface OpenForward {
 class OpenForwards {
   readonly #all = new Map<string, OpenForward>();
   readonly #watched = new WeakSet<Client>();
+  readonly #onLost: () => void;
+
+  /** `onLost`: the server has gone, and forwards with it. */
+  constructor(onLost: () => void) {
+    this.#onLost = onLost;
+  }
 
   get count(): number {
     return this.#all.size;
@@ -95,7 +103,9 @@ class OpenForwards {
     this.#watched.add(client);
     // Nothing listens any more where the server has stopped, or its sshd.
     client.once('close', () => {
-      for (const [each, { lease }] of this.#all) if (lease.client === client) this.#end(each, 'the server hung up');
+      const lost = [...this.#all].filter(([, { lease }]) => lease.client === client);
+      for (const [each] of lost) this.#end(each, 'the server hung up');
+      if (lost.length > 0) this.#onLost();
     });
   }
 

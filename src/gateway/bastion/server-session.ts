@@ -13,6 +13,8 @@ export interface Outcome {
   readonly code: number;
   /** `TERM`, where a signal ended it. */
   readonly signal: string | undefined;
+  /** The server said nothing of how the program ended. */
+  readonly isBroken: boolean;
   readonly hasDumpedCore: boolean;
   readonly text: string;
 }
@@ -129,12 +131,14 @@ async function open({ inner, request, wanted }: SessionParts): Promise<Opened> {
 }
 
 async function outcomeOf(stream: ClientChannel): Promise<Outcome> {
-  let outcome: Outcome = { code: brokenCode, signal: undefined, hasDumpedCore: false, text: '' };
+  let outcome: Outcome = { code: brokenCode, signal: undefined, isBroken: true, hasDumpedCore: false, text: '' };
   stream.on('exit', (code: number | null, name?: string, dumped?: boolean, text?: string) => {
     const number = signals.get(name ?? '');
     const bySignal =
-      number === undefined ? outcome : { code: 128 + number, signal: name, hasDumpedCore: dumped === true, text: text ?? '' };
-    outcome = code === null ? bySignal : { ...outcome, code };
+      number === undefined
+        ? { ...outcome, isBroken: false }
+        : { code: 128 + number, signal: name, isBroken: false, hasDumpedCore: dumped === true, text: text ?? '' };
+    outcome = code === null ? bySignal : { ...outcome, isBroken: false, code };
   });
   // Each closes when its last byte has been read; the error side may be later than the other.
   await Promise.all([closed(stream), closed(stream.stderr)]);

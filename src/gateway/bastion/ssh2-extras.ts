@@ -6,6 +6,9 @@ import type { Socket } from 'node:net';
 import type { Channel, Client, Connection, ServerChannel } from 'ssh2';
 import protocolParts from 'ssh2/lib/protocol/utils.js';
 
+/** RFC 4253, section 11.1. */
+const disconnect = 1;
+const byApplication = 11;
 /** RFC 4252, section 5.4. */
 const userauthBanner = 53;
 /** RFC 4254, section 5.1. */
@@ -46,10 +49,17 @@ export function socketOf(connection: Connection | Client): Socket {
   return inside(connection)._sock;
 }
 
-/** Says goodbye, and hangs up on who does not: ssh2 would go on reading what they send, and keep a connection that only we have ended for ever. */
-export function hangUp(connection: Connection | Client): void {
-  connection.end();
+/**
+ * Says goodbye, and hangs up on who does not: ssh2 would go on reading what they send, and keep a connection that only we have ended for ever. The library's
+ * own goodbye is without a reason, which OpenSSH shows: "Received disconnect from HOST port 22:11: REASON".
+ */
+export function hangUp(connection: Connection | Client, reason?: string): void {
   const socket = socketOf(connection);
+  if (reason === undefined || !socket.writable) connection.end();
+  else {
+    sendMessage(connection, disconnect, [byApplication], reason);
+    socket.end();
+  }
   setTimeout(() => socket.destroy(), goodbyeMs).unref();
 }
 
@@ -60,13 +70,17 @@ export function socketOfChannel(channel: Channel): Socket {
 
 /** Text that the client shows to the person during the sign-in. */
 export function sendBanner(connection: Connection, text: string): void {
+  sendMessage(connection, userauthBanner, [], `${text}\r\n`);
+}
+
+/** A message of a number, numbers of 32 bits, a text, and the empty name of its language (RFC 3066). */
+function sendMessage(connection: Connection | Client, kind: number, numbers: readonly number[], text: string): void {
   const protocol = inside(connection)._protocol;
   const { write } = protocol._packetRW;
-  const message = Buffer.from(`${text}\r\n`);
-  const packet = write.alloc(1 + 4 + message.length + 4);
-  let at = write.allocStart;
-  at = packet.writeUInt8(userauthBanner, at);
-  at = packet.writeUInt32BE(message.length, at);
+  const message = Buffer.from(text);
+  const packet = write.alloc(1 + 4 * numbers.length + 4 + message.length + 4);
+  let at = packet.writeUInt8(kind, write.allocStart);
+  for (const number of [...numbers, message.length]) at = packet.writeUInt32BE(number, at);
   at += message.copy(packet, at);
   packet.writeUInt32BE(0, at);
   protocolParts.sendPacket(protocol, write.finalize(packet));

@@ -86,7 +86,8 @@ export function serveVisit(visit: Visit, entered: Place | undefined): void {
   const { place } = guest.login;
   const where = place.kind === 'lobby' ? 'the lobby' : `server ${referenceText(place.server)}`;
   // Its sessions are told why, each in its own line; then it goes.
-  const line = visit.begin({ kind: 'connection', server: entered, detail: where }, () => setTimeout(() => hangUp(connection), farewellMs));
+  const cut = (reason: string) => setTimeout(() => hangUp(connection, reason), farewellMs);
+  const line = visit.begin({ kind: 'connection', server: entered, detail: where }, cut);
   connection.once('close', () => line.end('closed'));
   let sessions = 0;
   connection.on('session', (accept, reject) => {
@@ -152,7 +153,7 @@ async function serveSession(visit: Visit, sitting: Sitting): Promise<void> {
 }
 
 function plain(code: number): Outcome {
-  return { code, signal: undefined, hasDumpedCore: false, text: '' };
+  return { code, signal: undefined, isBroken: false, hasDumpedCore: false, text: '' };
 }
 
 interface Entrance extends Sitting {
@@ -183,6 +184,8 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
       recording,
       signal: AbortSignal.any([signal, cut.signal]),
     });
+    if (outcome.isBroken && !signal.aborted && !cut.signal.aborted)
+      channel.stderr.write(`\r\n${await whyBroken(visit, server, place)}\r\n`);
     line.end(outcome.signal === undefined ? `exit ${outcome.code}` : `signal ${outcome.signal}`);
     return outcome;
   } catch (error) {
@@ -191,6 +194,14 @@ async function enterServer(visit: Visit, { channel, request, wanted, signal, ser
   } finally {
     recording?.end();
   }
+}
+
+/** The server is the one that hung up; control may know why. */
+async function whyBroken(visit: Visit, server: ServerReference, { id }: Place): Promise<string> {
+  return await visit.placeOf(server).then(
+    () => `server ${id} ended the connection: it went down, was restarted, or its SSH service ended`,
+    (error: unknown) => messageOf(error),
+  );
 }
 
 interface Scene extends Pick<Sitting, 'channel' | 'request'> {
