@@ -2,19 +2,9 @@
 import { parseArgs } from 'node:util';
 import { messageOf } from '../src/base/fault.ts';
 
-const help = `sudo ./up                       install and start everything; again: changes nothing
-  --pool SIZE                   size of the servers' pool (20G); default: half of the free disk. For the first time only
-  --admin NAME                  name of the first administrator (default: who called sudo, else admin)
-  --no-first-server             create no first server
-sudo ./up --uninstall           take it away, after asking
-  --servers 123,130-140         and these servers with everything on them
-  --yes                         without asking
-`;
-
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      help: { type: 'boolean', short: 'h' },
       uninstall: { type: 'boolean' },
       servers: { type: 'string' },
       yes: { type: 'boolean', short: 'y' },
@@ -23,10 +13,6 @@ async function main(): Promise<void> {
       'no-first-server': { type: 'boolean' },
     },
   });
-  if (values.help === true) {
-    process.stdout.write(help);
-    return;
-  }
   const interrupted = new AbortController();
   process.once('SIGINT', () => {
     interrupted.abort();

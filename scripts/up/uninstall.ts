@@ -69,13 +69,18 @@ async function listServers(signal: AbortSignal): Promise<readonly number[]> {
 
 function idsIn(text: string, there: readonly number[]): readonly number[] {
   const words = text.split(/\s+/u).filter(Boolean);
-  const ids: readonly number[] = words.length === 0 ? [] : parseIds(words);
-  for (const id of ids) {
-    if (there.includes(id)) continue;
-    const found = there.length === 0 ? 'none is to be found here (is control running?)' : `the servers here are: ${there.join(', ')}`;
-    throw fault('no-such-server', `--servers names ${id}, and ${found}`);
-  }
-  return ids;
+  const parts = words.flatMap((word) => word.split(',')).filter(Boolean);
+  return parts.flatMap((part) => {
+    const named: readonly number[] = parseIds([part]);
+    const found = named.filter((id) => there.includes(id));
+    // Of a range, those that there are; an ID alone is meant.
+    if (found.length > 0) return found;
+    const others =
+      there.length === 0
+        ? 'none is to be found here: "./up" brings back what was taken down, then try again'
+        : `the servers here are: ${there.join(', ')}`;
+    throw fault('no-such-server', `--servers names ${part}, and ${others}`);
+  });
 }
 
 /** Undefined: no. */

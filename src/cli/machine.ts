@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { messageOf } from '../base/fault.ts';
 import type { Machine, SessionStore } from '../commands/context.ts';
 import { fault } from '../core/errors.ts';
 import { defaultAddress, nonEmpty, reach } from './connection.ts';
@@ -35,7 +36,11 @@ export function makeMachine({ sessions, userName, env, addressOf }: MachineParts
         if ((await stat(file)).size > longestFile) throw new Error('it is too long to be a key');
         return await readFile(file, 'utf8');
       } catch (error) {
-        throw fault('bad-request', `the file "${file}" cannot be used: ${(error as Error).message}`, { cause: error });
+        throw fault(
+          'bad-request',
+          `the file "${file}" cannot be used: ${whyUnreadable[(error as NodeJS.ErrnoException).code ?? ''] ?? messageOf(error)}`,
+          { cause: error },
+        );
       }
     },
     execute,
@@ -47,6 +52,12 @@ export function makeMachine({ sessions, userName, env, addressOf }: MachineParts
     },
   };
 }
+
+const whyUnreadable: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'you may not read it',
+};
 
 /** The launcher says where it is, and stays there when the program behind it is another version. */
 function programWords(env: NodeJS.ProcessEnv): readonly string[] {

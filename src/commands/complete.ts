@@ -134,7 +134,10 @@ async function sourceFor(before: readonly string[], current: string, invocation:
   const argument = command.registeredArguments[positionals] ?? command.registeredArguments.findLast((one) => one.variadic);
   // What follows the ID of `ssh` is the server's, not ours.
   if (argument === undefined || argument.name() === 'command') return [];
-  return argument.name() === 'server' ? entrances(current) : (sources[argument.name()] ?? []);
+  // An ID that is there is the one that cannot be had.
+  if (command.name() === 'create') return [];
+  const source = argument.name() === 'server' ? entrances(current) : (sources[argument.name()] ?? []);
+  return argument.variadic ? without(before, source) : source;
 }
 
 /** The command that `words` lead to, how many arguments it has already, and the option that still waits for its value. */
@@ -169,6 +172,13 @@ function takesValue(option: Option): boolean {
 
 function valuesOf(option: Option): Source {
   return option.argChoices === undefined ? (sources[option.long ?? ''] ?? []) : plain(option.argChoices);
+}
+
+/** What was named already is not offered again. */
+function without(before: readonly string[], source: Source): Source {
+  const rest = (candidates: readonly Candidate[]) => candidates.filter(({ value }) => !before.includes(value));
+  if (source === 'files') return source;
+  return typeof source === 'function' ? async (client) => rest(await source(client)) : rest(source);
 }
 
 function withPrefix(prefix: string, source: Source): Source {

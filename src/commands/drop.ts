@@ -4,6 +4,7 @@ import { parseIds } from './arguments.ts';
 import { addWait, type DeedOptions, doToEach } from './deed.ts';
 import { addYes, leaf, listed, perform, type Register } from './grammar.ts';
 import type { Invocation } from './invocation.ts';
+import { serversNamed } from './named-servers.ts';
 import { visible } from './plain-text.ts';
 
 interface DropOptions extends DeedOptions {
@@ -20,7 +21,7 @@ export const registerDrop: Register = (program, invocation) => {
   });
   addYes(addWait(command));
   perform<DropOptions>(command, async (args, options) => {
-    const ids = parseIds(listed(args[0]));
+    const ids = await serversNamed(invocation, options, listed(args[0]));
     const generations = options.yes === true ? new Map<ServerId, string>() : await agreed(invocation, options, ids);
     await doToEach(invocation, options, ids, {
       outcome: 'is gone',

@@ -1,9 +1,9 @@
 import type { ServerDetail } from '../contract/schemas.ts';
 import { formatSize } from '../core/sizes.ts';
-import { parseIds } from './arguments.ts';
 import type { Cell } from './csv.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
 import type { CommonOptions } from './invocation.ts';
+import { serversNamed } from './named-servers.ts';
 
 export const registerInfo: Register = (program, invocation) => {
   const command = leaf(program, invocation, {
@@ -14,7 +14,7 @@ export const registerInfo: Register = (program, invocation) => {
   });
   perform<CommonOptions>(command, async (args, options) => {
     const client = invocation.client(options);
-    for (const [at, id] of parseIds(listed(args[0])).entries()) {
+    for (const [at, id] of (await serversNamed(invocation, options, listed(args[0]))).entries()) {
       const detail = await client.call('getServer', { params: { id } }, { signal: invocation.context.signal });
       if (at > 0 && options.format === 'table') invocation.say('\n');
       if (at > 0 && options.format === 'yaml') invocation.say('---\n');

@@ -13,7 +13,7 @@ const columns: readonly Column<OperationView>[] = [
   { name: 'person', cell: (operation) => operation.person },
   { name: 'state', cell: (operation) => operation.state },
   { name: 'created', cell: (operation) => operation.createdAt },
-  { name: 'step', cell: (operation) => operation.error?.message ?? operation.step },
+  { name: 'step', cell: ({ error, state, step }) => error?.message ?? (state === 'done' ? '' : step) },
 ];
 
 export const registerOperation: Register = (program, invocation) => {

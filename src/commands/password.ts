@@ -1,8 +1,9 @@
 import type { Secret } from '../base/secret.ts';
 import { fault } from '../core/errors.ts';
-import { parseServerId } from '../core/ids.ts';
+import { parseServerReference } from '../core/login.ts';
 import { leaf, optional, perform, type Register } from './grammar.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { serverNamed } from './named-servers.ts';
 
 interface PasswordOptions extends CommonOptions {
   readonly inside?: string;
@@ -27,7 +28,7 @@ export const registerPassword: Register = (program, invocation) => {
 };
 
 async function renew(invocation: Invocation, options: PasswordOptions, text: string): Promise<void> {
-  const id = parseServerId(text);
+  const id = await serverNamed(invocation, options, parseServerReference(text));
   const body = options.inside === undefined ? {} : { user: options.inside };
   const made = await invocation.client(options).call('serverPassword', { params: { id }, body }, { signal: invocation.context.signal });
   await invocation.thing(options, made, [

@@ -1,6 +1,6 @@
-import { parseIds } from './arguments.ts';
 import { addWait, type DeedOptions, doToEach } from './deed.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
+import { serversNamed } from './named-servers.ts';
 
 export const registerRestart: Register = (program, invocation) => {
   const command = leaf(program, invocation, {
@@ -10,8 +10,8 @@ export const registerRestart: Register = (program, invocation) => {
     more: 'What runs inside is ended; what is on the disk stays.',
   });
   addWait(command);
-  perform<DeedOptions>(command, (args, options) =>
-    doToEach(invocation, options, parseIds(listed(args[0])), {
+  perform<DeedOptions>(command, async (args, options) =>
+    doToEach(invocation, options, await serversNamed(invocation, options, listed(args[0])), {
       outcome: 'is running again',
       begin: async (client, id) =>
         (await client.call('restartServer', { params: { id } }, { signal: invocation.context.signal })).operation,

@@ -164,7 +164,9 @@ suite('errors', () => {
     ['list -f xml', 2, /'xml' is invalid.*table, json, csv, yaml/u],
     ['key ad', 2, /unknown command 'ad' \(did you mean add\?\)/u],
     ['stop', 2, /missing required argument 'ids'/u],
-    ['stop x', 2, /"x" is not a server's ID/u],
+    ['stop thesis', 4, /there is no server named "thesis"/u],
+    ['stop 1x', 2, /"1x" is not a server's ID/u],
+    ['stop x!', 2, /"x!"/u],
     ['stop 9-5', 2, /runs backwards/u],
     ['stop 1-9999', 2, /more than 1000 servers/u],
     ['stop 1-99999', 2, /is not a server's ID/u],
@@ -376,6 +378,39 @@ suite('create', () => {
 });
 
 suite('deeds', () => {
+  test('a server is named by its name in every command that takes an ID', async () => {
+    const control = new MemoryControl();
+    control.servers.set(7, serverOf(7, { name: 'thesis', owner: 'mm' }));
+    control.servers.set(123, serverOf(123));
+    for (const line of [
+      'info thesis',
+      'stop thesis,123',
+      'start 123 thesis',
+      'restart thesis',
+      'kill server-7',
+      'set thesis --notes x',
+      'password thesis',
+      'share add thesis mm read',
+      'share remove thesis mm',
+      'drop thesis -y',
+    ]) {
+      control.calls.length = 0;
+      const { exitCode, error } = await typed(line.split(' '), { control });
+      assert.equal(exitCode, 0, `${line}: ${error}`);
+      assert.match(JSON.stringify(control.calls.map(({ input }) => input)), /"id":(?:7|"grant-1")[,}]/u, line);
+    }
+    assert.deepEqual([...control.servers.keys()], [123]);
+  });
+
+  test('set says what it changed', async () => {
+    const control = new MemoryControl();
+    control.servers.set(7, serverOf(7));
+    const said = async (...words: readonly string[]) => (await typed(['set', '7', ...words], { control })).output;
+    assert.equal(await said('--name', 'thesis', '--cpus', '1'), 'server 7 is changed: name thesis, 1 CPU\n');
+    assert.equal(await said('--no-name', '--notes', ''), 'server 7 is changed: no name, no notes\n');
+    assert.equal(await said('--disk', '20G'), 'server 7 is changed: 20G disk; it holds after "myserver restart 7"\n');
+  });
+
   test('stop takes several IDs and ranges, each once, and follows them', async () => {
     const control = new MemoryControl();
     for (const id of [1, 5, 6, 7]) control.servers.set(id, serverOf(id));
@@ -437,6 +472,8 @@ suite('deeds', () => {
     const [argv = []] = executed;
     assert.deepEqual([argv.indexOf('-t') < argv.indexOf('--'), argv.slice(-2)], [true, ['top', '-t']]);
     const [without = []] = (await typed(['ssh', '123', 'top'], { control: twoServers() })).executed;
+    const dashed = (await typed(['ssh', '123', '--', 'top'], { control: twoServers() })).executed[0] ?? [];
+    assert.deepEqual(dashed, without, 'dashes before the command go no further');
     assert.ok(!without.includes('-t'));
   });
 
@@ -587,6 +624,8 @@ suite('complete', () => {
     control.people.set('mm', personNamed('mm'));
     assert.deepEqual(await offered(['stop', ''], control), ['123', '7']);
     assert.deepEqual(await offered(['stop', '7', '1'], control), ['123']);
+    assert.deepEqual(await offered(['stop', '7', ''], control), ['123'], 'what is named already is not offered again');
+    assert.deepEqual(await offered(['create', ''], control), [], 'an ID that is there cannot be had');
     assert.deepEqual(await offered(['create', '--type', '']), ['minimal', 'web']);
     assert.deepEqual(await offered(['share', 'add', '123', ''], control), ['mm']);
     assert.deepEqual(await offered(['create', '--key', '']), [':files']);

@@ -1,12 +1,14 @@
 import { Option } from 'commander';
 import type { Output } from '../contract/route.ts';
 import type { Routes } from '../contract/routes.ts';
-import type { ChangeServer } from '../contract/schemas.ts';
+import type { ChangeServer, ServerView } from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
 import { formatSize } from '../core/sizes.ts';
-import { parseCount, parseDisk, parseIds, parseMemory } from './arguments.ts';
+import { parseCount, parseDisk, parseMemory } from './arguments.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
 import type { CommonOptions } from './invocation.ts';
+import { serversNamed } from './named-servers.ts';
+import { visible } from './plain-text.ts';
 
 interface SetOptions extends CommonOptions {
   readonly notes?: string;
@@ -43,7 +45,7 @@ export const registerSet: Register = (program, invocation) => {
     .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys")
     .addOption(new Option('--record <on|off>', 'record terminal sessions through the bastion; for the owner').choices(['on', 'off']));
   perform<SetOptions>(command, async (args, options) => {
-    const ids = parseIds(listed(args[0]));
+    const ids = await serversNamed(invocation, options, listed(args[0]));
     const body = changeOf(options);
     const { gatewayKey } = options;
     const keyCall = gatewayKey === true ? 'addGatewayKey' : 'removeGatewayKey';
@@ -64,9 +66,8 @@ export const registerSet: Register = (program, invocation) => {
     }
     if (changed.length === 0) return;
     const text = changed.map(({ server, needsRestart }) => {
-      const sizes = `${formatSize(server.memoryBytes)} memory, ${server.cpus} CPUs, ${formatSize(server.diskBytes)} disk`;
       const restart = needsRestart ? `; it holds after "myserver restart ${server.id}"` : '';
-      return `server ${server.id} is changed: ${sizes}${restart}\n`;
+      return `server ${server.id} is changed: ${whatChanged(server, options)}${restart}\n`;
     });
     if (options.format === 'csv') {
       const columns = [
@@ -77,6 +78,19 @@ export const registerSet: Register = (program, invocation) => {
     } else await invocation.result(options, changed, text.join(''));
   });
 };
+
+/** What was asked for, as it is now. */
+function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record, gatewayKey }: SetOptions): string {
+  return [
+    ...(name === undefined ? [] : [server.name === null ? 'no name' : `name ${server.name}`]),
+    ...(notes === undefined ? [] : [server.notes === '' ? 'no notes' : `notes "${visible(server.notes)}"`]),
+    ...(mem === undefined ? [] : [`${formatSize(server.memoryBytes)} memory`]),
+    ...(cpus === undefined ? [] : [`${server.cpus} ${server.cpus === 1 ? 'CPU' : 'CPUs'}`]),
+    ...(disk === undefined ? [] : [`${formatSize(server.diskBytes)} disk`]),
+    ...(record === undefined ? [] : [record === 'on' ? 'terminal sessions through the bastion are recorded' : 'nothing is recorded']),
+    ...(gatewayKey === undefined ? [] : [gatewayKey ? "the gateway's key is in" : "the gateway's key is out"]),
+  ].join(', ');
+}
 
 function changeOf({ notes, name, mem, cpus, disk, record }: SetOptions): ChangeServer {
   return {

@@ -2,11 +2,13 @@ import type { Command } from 'commander';
 import type { GrantView } from '../contract/schemas.ts';
 import { parseRight } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
-import { isIdText, parseServerId, shorten } from '../core/ids.ts';
+import { parseServerId } from '../core/ids.ts';
+import { parseServerReference } from '../core/login.ts';
 import { parseUntil } from './arguments.ts';
 import type { Column } from './format.ts';
 import { addColumnOptions, branch, leaf, optional, perform, type Register, required } from './grammar.ts';
 import type { CommonOptions, Invocation, RowOptions } from './invocation.ts';
+import { serverNamed } from './named-servers.ts';
 
 const columns: readonly Column<GrantView>[] = [
   { name: 'target', cell: (grant) => targetText(grant.target) },
@@ -18,7 +20,7 @@ const columns: readonly Column<GrantView>[] = [
 ];
 
 const words =
-  'TARGET is the ID of a server, group:NAME (every server whose owner is in that group) or all.\n' +
+  'TARGET is the ID or name of a server, group:NAME (every server whose owner is in that group) or all.\n' +
   'WHO is the name of a person, or group:NAME. Rights, each containing those before it:\n' +
   '  none     does not learn that it exists (takes away what a group was given)\n' +
   '  list     sees it in lists\n' +
@@ -47,7 +49,7 @@ function registerAdd(share: Command, invocation: Invocation): void {
   }).option('--expires <time>', 'until when: 7d, 12h, 2026-12-24 (default: for good)');
   perform<CommonOptions & { readonly expires?: string }>(command, async (args, options) => {
     const body = {
-      target: parseTarget(required(args[0])),
+      target: await targetNamed(invocation, options, required(args[0])),
       subject: parseSubject(required(args[1])),
       right: parseRight(required(args[2])),
       ...(options.expires === undefined ? {} : { expiresAt: parseUntil(options.expires, invocation.context.clock.now()) }),
@@ -89,9 +91,10 @@ function registerRemove(share: Command, invocation: Invocation): void {
     const client = invocation.client(options);
     const { signal } = invocation.context;
     const who = optional(args[1]);
-    let id = required(args[0]);
+    const given = required(args[0]);
+    let id = given;
     if (who !== undefined) {
-      const wanted = { target: targetText(parseTarget(id)), subject: subjectText(parseSubject(who)) };
+      const wanted = { target: targetText(await targetNamed(invocation, options, id)), subject: subjectText(parseSubject(who)) };
       const { grants } = await client.call('listGrants', { query: {} }, { signal });
       const grant = grants.find((one) => targetText(one.target) === wanted.target && subjectText(one.subject) === wanted.subject);
       if (grant === undefined)
@@ -102,15 +105,18 @@ function registerRemove(share: Command, invocation: Invocation): void {
       ({ id } = grant);
     }
     await client.call('removeGrant', { params: { id } }, { signal });
-    await invocation.result(options, { removed: id }, `the grant is taken back\n`);
+    await invocation.result(
+      options,
+      { removed: id },
+      who === undefined ? 'the grant is taken back\n' : `the right of ${who} on ${given} is taken back\n`,
+    );
   });
 }
 
-function parseTarget(text: string): GrantView['target'] {
+async function targetNamed(invocation: Invocation, options: CommonOptions, text: string): Promise<GrantView['target']> {
   if (text === 'all') return { kind: 'all' };
   if (text.startsWith('group:')) return { kind: 'group', name: text.slice(6) };
-  if (isIdText(text)) return { kind: 'server', id: parseServerId(text) };
-  throw fault('bad-request', `"${shorten(text)}" is nothing to share: name the ID of a server, group:NAME or all`);
+  return { kind: 'server', id: await serverNamed(invocation, options, parseServerReference(text)) };
 }
 
 function parseSubject(text: string): GrantView['subject'] {

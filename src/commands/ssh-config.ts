@@ -1,7 +1,6 @@
 import { rights } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import { Option } from 'commander';
-import { parseIds } from './arguments.ts';
 import { changeFiles, includeChanges, removalChanges, type SshFiles } from './client-config/ssh-files.ts';
 import { filezillaXml, winscpIni } from './client-config/file-transfer.ts';
 import { parseForwards } from './client-config/forwards.ts';
@@ -12,6 +11,7 @@ import { makeSites, type Sites, type Via, vias } from './client-config/sites.ts'
 import { leaf, listed, perform, type Register } from './grammar.ts';
 import type { Machine } from './context.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { serversNamed } from './named-servers.ts';
 
 interface SshConfigOptions extends CommonOptions {
   readonly via: Via;
@@ -105,7 +105,7 @@ async function askSites(invocation: Invocation, options: SshConfigOptions, words
     client.call('listHostKeys', { query: {} }, call),
   ]);
   const enterable = all.filter(({ right, status }) => rights.indexOf(right) >= rights.indexOf('write') && status !== 'dropping');
-  const wanted = words.length === 0 ? undefined : parseIds(words);
+  const wanted = words.length === 0 ? undefined : await serversNamed(invocation, options, words);
   const missing = wanted?.find((id) => !enterable.some((server) => server.id === id));
   if (missing !== undefined)
     throw fault('no-such-server', `there is no server ${missing} that you may enter: "myserver list" shows those you may see`);

@@ -1,10 +1,9 @@
-import type { Client } from '../client/client.ts';
 import type { ServerDetail } from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
-import { parseServerId, type ServerId, shorten } from '../core/ids.ts';
 import { parseInsideUser, parseServerReference, type ServerReference } from '../core/login.ts';
 import { leaf, listed, perform, type Register, required } from './grammar.ts';
 import type { CommonOptions, Invocation } from './invocation.ts';
+import { serverNamed } from './named-servers.ts';
 import { visible } from './plain-text.ts';
 import { sshPort } from './server-columns.ts';
 
@@ -39,7 +38,7 @@ export const registerSsh: Register = (program, invocation) => {
     const { server, inside } = targetOf(required(args[0]), options.inside);
     const { signal, enter } = invocation.context;
     if (enter !== undefined && options.print !== true) {
-      const words = listed(args[1]);
+      const words = afterDashes(listed(args[1]));
       invocation.exitCode = await enter({
         server,
         inside: inside === undefined ? undefined : parseInsideUser(inside),
@@ -48,7 +47,7 @@ export const registerSsh: Register = (program, invocation) => {
       return;
     }
     const client = invocation.client(options);
-    const id = await idOf(server, client, signal);
+    const id = await serverNamed(invocation, options, server);
     const detail = await client.call('getServer', { params: { id } }, { signal });
     const { publicHost } = await client.call('getPlan', {}, { signal });
     const way = wayInto(detail, publicHost, inside);
@@ -56,7 +55,7 @@ export const registerSsh: Register = (program, invocation) => {
       await invocation.result(options, { argv: plainArgv(way) }, `${plainArgv(way).map(shellWord).join(' ')}\n`);
       return;
     }
-    invocation.exitCode = await runSsh(invocation, detail, { ...way, wantsTerminal: options.tty === true }, listed(args[1]));
+    invocation.exitCode = await runSsh(invocation, detail, { ...way, wantsTerminal: options.tty === true }, afterDashes(listed(args[1])));
   });
 };
 
@@ -66,13 +65,9 @@ function targetOf(text: string, option: string | undefined): { readonly server: 
   return { server: parseServerReference(text.slice(at + 1)), inside: option ?? (at < 0 ? undefined : text.slice(0, at)) };
 }
 
-async function idOf(server: ServerReference, client: Client, signal: AbortSignal): Promise<ServerId> {
-  if (server.kind === 'id') return server.id;
-  const { servers } = await client.call('listServers', { query: {} }, { signal });
-  const found = servers.find(({ name }) => name === server.name);
-  if (found === undefined)
-    throw fault('no-such-server', `there is no server named "${shorten(server.name)}": "myserver list -c id,name" shows those you may see`);
-  return parseServerId(found.id);
+/** `ssh 123 -- ls`: as with ssh itself, the dashes only say that no option of ours follows. */
+function afterDashes(words: readonly string[]): readonly string[] {
+  return words[0] === '--' ? words.slice(1) : words;
 }
 
 interface Way {

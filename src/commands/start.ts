@@ -1,6 +1,6 @@
-import { parseIds } from './arguments.ts';
 import { addWait, type DeedOptions, doToEach } from './deed.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
+import { serversNamed } from './named-servers.ts';
 
 export const registerStart: Register = (program, invocation) => {
   const command = leaf(program, invocation, {
@@ -10,8 +10,8 @@ export const registerStart: Register = (program, invocation) => {
     more: 'A server that runs already stays as it is.',
   });
   addWait(command);
-  perform<DeedOptions>(command, (args, options) =>
-    doToEach(invocation, options, parseIds(listed(args[0])), {
+  perform<DeedOptions>(command, async (args, options) =>
+    doToEach(invocation, options, await serversNamed(invocation, options, listed(args[0])), {
       outcome: 'is running',
       begin: async (client, id) => (await client.call('startServer', { params: { id } }, { signal: invocation.context.signal })).operation,
     }),

@@ -64,7 +64,7 @@ Exit codes
 `;
 
 /** Not there for want of a machine of one's own. */
-const onlyWithMachine = /^ {2}(?:login |completion |--url).*\n/gmu;
+const onlyWithMachine = /^ {2}(?:login |completion |backup |--url).*\n/gmu;
 
 const lobby = `In this lobby
   COMMAND                      with or without "myserver" before it
@@ -77,6 +77,9 @@ const lobby = `In this lobby
 
 export function usageFor({ machine, enter }: Pick<Context, 'machine' | 'enter'>): string {
   if (machine !== undefined) return usageText;
-  const there = usageText.replaceAll(onlyWithMachine, '').replace(/^( {2}key add )FILE {9}/mu, '$1-, then paste');
+  const there = usageText
+    .replaceAll(onlyWithMachine, '')
+    .replace('OpenSSH (--write),', 'OpenSSH,')
+    .replace(/^( {2}key add )FILE {9}/mu, '$1-, then paste');
   return enter === undefined ? there : there.replace('Servers\n', () => `${lobby}Servers\n`);
 }

@@ -200,6 +200,20 @@ suite('rights', () => {
   });
 });
 
+suite('names', () => {
+  test('a server is not called like a person, at create or later, for that name leads into their lobby', async () => {
+    await using room = await makeControlRoom();
+    const ada = await room.as('ada');
+    await room.as('eve');
+    const refusal = { code: 'name-taken', message: /"eve" is the name of a person here/u };
+    await assert.rejects(room.control.servers.create(ada, { name: 'eve' }), refusal);
+    const id = await makeOne(room, ada);
+    await assert.rejects(room.control.servers.change(ada, id, { name: 'eve' }), refusal);
+    assert.equal((await room.control.servers.change(ada, id, { name: 'thesis' })).server.record.name, 'thesis');
+    assert.equal((await room.control.servers.change(ada, id, { name: null })).server.record.name, undefined);
+  });
+});
+
 suite('life', () => {
   test('stop, start, restart and kill do what they say and may each be said twice', async () => {
     await using room = await makeControlRoom();

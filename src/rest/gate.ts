@@ -72,7 +72,7 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
       // The call behind the door `root` tells for itself what is root's alone and what administrators may do.
       if ((door === 'administrator' || door === 'root') && !isAdministrator(session.caller.actor)) {
         await people.audit.noteRefusal(session.caller, name, 'only for administrators');
-        throw fault('not-allowed', `only administrators may do that (${name})`);
+        throw fault('not-allowed', 'only administrators may do that');
       }
       if (kind === 'gateway' && routesNotByGateway.some((one) => one === name)) {
         await people.audit.noteRefusal(session.caller, name, 'not by way of the bastion: is the gateway still ours?');

@@ -13,6 +13,7 @@ import { editAuthorizedKeys } from './authorized-keys.ts';
 import { capacityOf, quotaOf } from './allowance.ts';
 import { gatewayKeyComment, gatewayKeyLine } from './gateway-key.ts';
 import { checkLimits, readNotes } from './request.ts';
+import { refusePersonsName } from './server-name.ts';
 import type { ServerParts } from './settings.ts';
 import { withinReason } from './within-reason.ts';
 
@@ -26,9 +27,11 @@ export async function changeServer(parts: ServerParts, caller: Caller, id: numbe
   const { record } = await access.require(caller, id, deed);
   world.requireMatch();
   refuseWhile(parts, record, 'set');
+  const name = typeof change.name === 'string' ? parseServerName(change.name) : undefined;
+  if (name !== undefined) await refusePersonsName(store, name);
   const details = {
     ...(change.notes === undefined ? {} : { notes: readNotes(change.notes) }),
-    ...(change.name === undefined ? {} : { name: change.name === null ? undefined : parseServerName(change.name) }),
+    ...(change.name === undefined ? {} : { name }),
     ...(change.record === undefined ? {} : { isRecorded: change.record }),
   };
   const needsRestart =

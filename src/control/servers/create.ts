@@ -13,6 +13,7 @@ import { quotaOf, capacityOf } from './allowance.ts';
 import { initialPasswordName } from './creation.ts';
 import { ownersOf } from './owners.ts';
 import { type CreateOrder, readCreateRequest } from './request.ts';
+import { refusePersonsName } from './server-name.ts';
 import type { ServerParts } from './settings.ts';
 
 /** A key is remembered for a day: longer than any client keeps trying. */
@@ -23,6 +24,7 @@ export async function createServers(parts: ServerParts, caller: Caller, request:
   const { store, plan, world, events, operations } = parts;
   const owners = await ownersOf(store, caller, request);
   const { admin, ...order } = readCreateRequest(request, owners.length, parts.settings);
+  if (order.name !== undefined) await refusePersonsName(store, order.name);
   const wantedId = request.id === undefined ? undefined : plan.requireId(request.id);
   world.requireMatch();
   const [firstOwner] = owners;
