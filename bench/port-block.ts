@@ -112,7 +112,7 @@ function rulesetFor(ids: readonly number[]): Ruleset {
     bridge,
     ...rulesOf(
       plan,
-      ids.map((one) => ({ id: plan.requireId(one), cable: `port${one}`, isStopped: false })),
+      ids.map((one) => ({ id: plan.requireId(one), cable: `port${one}`, isStopped: false, ports: {} })),
     ),
     hostServices: [],
     blockedDestinations: [metadataNetwork],

@@ -5,7 +5,7 @@ import { fault } from '../../src/core/errors.ts';
 import { checkPlan } from '../../src/core/plan-check.ts';
 import { parseSize } from '../../src/core/sizes.ts';
 import { type Config, defaultConfigPath, loadConfig } from '../../src/daemon/config.ts';
-import { usualBastionPorts } from '../../src/daemon/gateway-config.ts';
+import { usualBastionPorts, usualWebPorts } from '../../src/daemon/gateway-config.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { hostSteps } from '../../src/host/bring-up.ts';
 import { readHostFacts } from '../../src/host/facts.ts';
@@ -13,7 +13,7 @@ import { systemOfCodename } from '../../src/host/image/recipe.ts';
 import { readRelease, writeWhole } from '../../src/host/packages.ts';
 import { takeSteps, type HostStep } from '../../src/host/step.ts';
 import { readHostPorts } from '../../src/network/host-ports.ts';
-import { freeBastionPort } from './bastion-port.ts';
+import { freeBastionPort, freeWebPort } from './gateway-ports.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
 import { bastionOf, gatewayAccountStep, gatewayStep } from './gateway-service.ts';
@@ -80,7 +80,12 @@ function configStep(): HostStep {
       // Images are built from the host's own sources, so a host of another release offers that one first.
       const defaults = system === undefined || system === 'debian12' ? {} : { defaults: { system } };
       const port = await freeBastionPort();
-      const value = { ...defaults, ...(port === undefined ? {} : { bastion: { port } }) };
+      const webPort = await freeWebPort();
+      const value = {
+        ...defaults,
+        ...(port === undefined ? {} : { bastion: { port } }),
+        ...(webPort === undefined ? {} : { web: { port: webPort } }),
+      };
       await writeWhole(defaultConfigPath, `${JSON.stringify(value, undefined, 2)}\n`);
     },
   };
@@ -88,14 +93,18 @@ function configStep(): HostStep {
 
 /** Collisions are told before anything is made that collides. */
 function planStep(config: Config): HostStep {
-  const { plan, api, engine, bastion } = config;
+  const { plan, api, engine, bastion, web } = config;
   return {
     name: 'addressing plan',
     async check() {
       const facts = await readHostPorts();
       const findings = checkPlan(plan, {
         ...facts,
-        ownListeners: [{ name: 'local API', port: api.port }, ...bastionPorts(bastion).map((port) => ({ name: 'bastion', port }))],
+        ownListeners: [
+          { name: 'local API', port: api.port },
+          ...portsOf(bastion, usualBastionPorts).map((port) => ({ name: 'bastion', port })),
+          ...portsOf(web, usualWebPorts).map((port) => ({ name: "servers' pages", port })),
+        ],
         ownBridge: engine.network,
       });
       const isInstalled = facts.routes.some(({ device }) => device === engine.network);
@@ -113,9 +122,9 @@ function planStep(config: Config): HostStep {
 }
 
 /** Where nothing is said, the second where the first is taken. */
-function bastionPorts({ isEnabled, port }: Config['bastion']): readonly number[] {
+function portsOf({ isEnabled, port }: Pick<Config['web'], 'isEnabled' | 'port'>, usual: readonly number[]): readonly number[] {
   if (!isEnabled) return [];
-  return port === undefined ? usualBastionPorts : [port];
+  return port === undefined ? usual : [port];
 }
 
 async function tellFacts(config: Config): Promise<void> {

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { MemoryControl, serverOf } from '../commands/memory-control.testing.ts';
+import { MemoryControl } from '../commands/memory-control.testing.ts';
+import { serverOf } from '../commands/memory-views.testing.ts';
 import { serveControl } from './control-over-http.testing.ts';
 import { type Home, makeHome } from './spawned.testing.ts';
 

@@ -5,7 +5,8 @@ import http from 'node:http';
 import path from 'node:path';
 import type { AddressInfo } from 'node:net';
 import { suite, test } from 'node:test';
-import { MemoryControl, serverOf } from '../commands/memory-control.testing.ts';
+import { MemoryControl } from '../commands/memory-control.testing.ts';
+import { serverOf } from '../commands/memory-views.testing.ts';
 import { serveControl } from './control-over-http.testing.ts';
 import { makeHome } from './spawned.testing.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { MemoryControl, serverOf } from '../commands/memory-control.testing.ts';
+import { MemoryControl } from '../commands/memory-control.testing.ts';
+import { serverOf } from '../commands/memory-views.testing.ts';
 import { typed } from '../commands/typed.testing.ts';
 import { serveControl } from './control-over-http.testing.ts';
 import { quickKnownHosts } from './quick-known-hosts.ts';

@@ -41,6 +41,9 @@ function fieldsOf(detail: ServerDetail): readonly (readonly [string, Cell])[] {
     ...server.ports.map(
       ({ block, protocol, publicPort, privatePort }) => [`port ${block}`, `${publicPort} -> ${privatePort}/${protocol}`] as const,
     ),
+    ...Object.entries(server.policies).flatMap(([name, policy]) =>
+      policy === 'public' ? [] : [[`port ${name}`, notPublic[policy]] as const],
+    ),
     ...(usage === null ? [] : [['processes', usage.processes] as const]),
     ['host key', hostKeyFingerprint ?? 'not known'],
     ['gateway key', gatewayKey ? "installed in the admin's authorized_keys" : 'not installed'],
@@ -51,6 +54,12 @@ function fieldsOf(detail: ServerDetail): readonly (readonly [string, Cell])[] {
     ...waysIn.map((way) => [`way in: ${way.kind}`, way.text] as const),
   ];
 }
+
+const notPublic = {
+  'signed-in': 'for people who have signed in: through the bastion',
+  shared: 'for who has the right "read" here: through the bastion',
+  off: 'for nobody from outside',
+} as const;
 
 function recordingOf({ record, recordedBy }: ServerDetail): string {
   if (recordedBy === 'administrator') return 'terminal sessions through the bastion, as the administrator wants of all';

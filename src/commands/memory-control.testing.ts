@@ -14,57 +14,16 @@ import type {
   PlanView,
   ServerView,
 } from '../contract/schemas.ts';
+import { parsePlan } from '../core/plan.ts';
+import { changedPolicies } from '../core/port-policy.ts';
 import { fault } from '../core/errors.ts';
+import { madeAt, personNamed, serverOf } from './memory-views.testing.ts';
 
 type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
-
-const madeAt = '2026-11-22T05:00:00.000Z';
 
 export const recordingName = '20261122T050000Z_1f0c9a2b_00000000-0000-4000-8000-000000000123';
 /** Pieces of one; U+009B begins an escape sequence to some terminals. */
 const recordingLines = ['{"version":2,"width":80,"height":24}\n', '[0.5,"o","\u009B31mhello\\r\\n"]\n'];
-
-export function serverOf(id: number, change: Partial<ServerView> = {}): ServerView {
-  return {
-    id,
-    generation: `00000000-0000-4000-8000-${String(id).padStart(12, '0')}`,
-    owner: 'jbond007',
-    admin: 'jbond007',
-    name: null,
-    system: 'debian12',
-    type: 'minimal',
-    diskBytes: 5 * 2 ** 30,
-    memoryBytes: 512 * 2 ** 20,
-    cpus: 1,
-    address: `192.168.${10 + Math.floor(id / 100)}.${100 + (id % 100)}`,
-    ports: [
-      { block: 'ssh', protocol: 'tcp', publicPort: 2000 + id, privatePort: 22 },
-      { block: 'www', protocol: 'tcp', publicPort: 8000 + id, privatePort: 80 },
-      { block: 'usr', protocol: 'tcp', publicPort: 58_000 + id, privatePort: 8000 },
-    ],
-    status: 'running',
-    problem: null,
-    notes: '',
-    createdAt: madeAt,
-    right: 'all',
-    ...change,
-  };
-}
-
-export function personNamed(name: string, change: Partial<PersonView> = {}): PersonView {
-  return {
-    name,
-    role: 'user',
-    canCreate: true,
-    disabled: false,
-    passwordMustChange: false,
-    quota: { servers: 3, cpus: null, memoryBytes: 4 * 2 ** 30, diskBytes: null },
-    used: { servers: 1, cpus: 1, memoryBytes: 512 * 2 ** 20, diskBytes: 5 * 2 ** 30 },
-    groups: [],
-    createdAt: madeAt,
-    ...change,
-  };
-}
 
 /** What tests set and look at. */
 export class MemoryControl {
@@ -223,8 +182,10 @@ export class MemoryControl {
         usage: null,
       };
     },
-    changeServer: ({ params: { id }, body: { name, record: _record, ...body } }) => {
-      const server = { ...this.#server(id), ...body, ...(name === undefined ? {} : { name }) };
+    changeServer: ({ params: { id }, body: { name, record: _record, ports = {}, ...body } }) => {
+      const now = this.#server(id);
+      const policies = changedPolicies(parsePlan({}), now.policies, ports);
+      const server = { ...now, ...body, policies, ...(name === undefined ? {} : { name }) };
       this.servers.set(id, server);
       return { server, needsRestart: body.diskBytes !== undefined };
     },
@@ -271,6 +232,7 @@ export class MemoryControl {
       lastId: 999,
       publicHost: this.publicHost,
       blocks: [{ name: 'ssh', protocols: ['tcp'], privatePort: 22, base: 2000, stride: 1, offset: 0, rule: '2000 + ID' }],
+      web: null,
       bastion: this.bastion,
     }),
     listHostKeys: ({ query: { host } }) => {

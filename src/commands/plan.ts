@@ -1,3 +1,4 @@
+import type { PlanView } from '../contract/schemas.ts';
 import { branch, leaf, perform, type Register } from './grammar.ts';
 import type { CommonOptions, RowOptions } from './invocation.ts';
 import { tellFindings } from './finding-columns.ts';
@@ -20,6 +21,7 @@ export const registerPlan: Register = (program, invocation) => {
         ({ name, rule, privatePort, protocols }) =>
           [`block ${name}`, `public port ${rule} -> ${privatePort}/${protocols.join(',')}`] as const,
       ),
+      ["servers' pages", pagesAt(view.web)],
     ]);
   });
   const check = leaf(plan, invocation, {
@@ -33,3 +35,10 @@ export const registerPlan: Register = (program, invocation) => {
     await tellFindings(invocation, options, findings);
   });
 };
+
+function pagesAt(web: PlanView['web']): string {
+  if (web === null) return 'not served here';
+  const port = web.port === 80 ? '' : `:${web.port}`;
+  const below = `http://${web.host}${port}/www/ID/ and /usr/ID/`;
+  return web.domain === null ? below : `${below}, http://ID.www.${web.domain}${port}/`;
+}

@@ -3,6 +3,8 @@ import type { Output } from '../contract/route.ts';
 import type { Routes } from '../contract/routes.ts';
 import type { ChangeServer, ServerView } from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
+import { shorten } from '../core/ids.ts';
+import { portPolicies } from '../core/port-policy.ts';
 import { formatSize } from '../core/sizes.ts';
 import { parseCount, parseDisk, parseMemory } from './arguments.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
@@ -20,6 +22,7 @@ interface SetOptions extends CommonOptions {
   /** true: `--gateway-key`, false: `--no-gateway-key`. */
   readonly gatewayKey?: boolean;
   readonly record?: 'on' | 'off';
+  readonly port?: Readonly<Record<string, string>>;
 }
 
 export const registerSet: Register = (program, invocation) => {
@@ -31,9 +34,12 @@ export const registerSet: Register = (program, invocation) => {
       'myserver set 123 --notes "web course, group 4"',
       'myserver set 123 --no-gateway-key    # the bastion will ask for a password',
       "myserver set 123 --notes ''    # no notes",
+      'myserver set 123 --port usr=off    # neither at its public port nor on the web; usr=default takes that back',
       'myserver set 123 --record on    # terminal sessions through the bastion, and people are told',
     ],
-    more: 'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.',
+    more:
+      'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.\n' +
+      'Who may come to a port: public, everybody; signed-in, shared and off, nobody from outside yet but through the bastion.',
   })
     .option('--notes <text>', 'notes, shown in the list')
     .option('--name <name>', 'a name beside the ID')
@@ -43,6 +49,7 @@ export const registerSet: Register = (program, invocation) => {
     .option('--disk <size>', 'disk: 5 (GiB), 5G; it can grow')
     .option('--gateway-key', "put the gateway's own key into the admin's authorized_keys")
     .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys")
+    .option('--port <name=policy>', `who may come to a port (www, usr, ...): ${portPolicies.join(', ')} or default; repeatable`, parsePort)
     .addOption(new Option('--record <on|off>', 'record terminal sessions through the bastion; for the owner').choices(['on', 'off']));
   perform<SetOptions>(command, async (args, options) => {
     const ids = await serversNamed(invocation, options, listed(args[0]));
@@ -52,7 +59,7 @@ export const registerSet: Register = (program, invocation) => {
     if (Object.keys(body).length === 0 && gatewayKey === undefined)
       throw fault(
         'bad-request',
-        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk, --record or --gateway-key (see "myserver set --help")',
+        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk, --port, --record or --gateway-key (see "myserver set --help")',
       );
     const client = invocation.client(options);
     const changed: Output<Routes['changeServer']>[] = [];
@@ -80,25 +87,35 @@ export const registerSet: Register = (program, invocation) => {
 };
 
 /** What was asked for, as it is now. */
-function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record, gatewayKey }: SetOptions): string {
+function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record, gatewayKey, port = {} }: SetOptions): string {
   return [
     ...(name === undefined ? [] : [server.name === null ? 'no name' : `name ${server.name}`]),
     ...(notes === undefined ? [] : [server.notes === '' ? 'no notes' : `notes "${visible(server.notes)}"`]),
     ...(mem === undefined ? [] : [`${formatSize(server.memoryBytes)} memory`]),
     ...(cpus === undefined ? [] : [`${server.cpus} ${server.cpus === 1 ? 'CPU' : 'CPUs'}`]),
     ...(disk === undefined ? [] : [`${formatSize(server.diskBytes)} disk`]),
+    ...Object.keys(port).map((word) => `port ${word} ${server.policies[word] ?? 'public'}`),
     ...(record === undefined ? [] : [record === 'on' ? 'terminal sessions through the bastion are recorded' : 'nothing is recorded']),
     ...(gatewayKey === undefined ? [] : [gatewayKey ? "the gateway's key is in" : "the gateway's key is out"]),
   ].join(', ');
 }
 
-function changeOf({ notes, name, mem, cpus, disk, record }: SetOptions): ChangeServer {
+/** `usr=off`. The names and policies there are, control knows. */
+function parsePort(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
+  const [, name, policy] = /^([^=]{1,16})=([^=]{1,16})$/u.exec(text) ?? [];
+  if (name === undefined || policy === undefined)
+    throw fault('bad-request', `"${shorten(text)}" does not say who may come to which port: write usr=off, or www=public`);
+  return { ...before, [name]: policy };
+}
+
+function changeOf({ notes, name, mem, cpus, disk, record, port }: SetOptions): ChangeServer {
   return {
     ...(notes === undefined ? {} : { notes }),
     ...(typeof name === 'string' ? { name } : {}),
     ...(name === false ? { name: null } : {}),
     ...(mem === undefined ? {} : { memoryBytes: parseMemory(mem) }),
     ...(cpus === undefined ? {} : { cpus: parseCount(cpus, 'a number of CPUs', 1, 512) }),
+    ...(port === undefined ? {} : { ports: { ...port } }),
     ...(record === undefined ? {} : { record: record === 'on' }),
     ...(disk === undefined ? {} : { diskBytes: parseDisk(disk) }),
   };

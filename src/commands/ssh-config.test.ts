@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { golden } from './golden.testing.ts';
-import { MemoryControl, serverOf } from './memory-control.testing.ts';
+import { MemoryControl } from './memory-control.testing.ts';
+import { serverOf } from './memory-views.testing.ts';
 import { typed, type TypedOptions } from './typed.testing.ts';
 
 const gatewayKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDQk581kYzCppBO0Jlb2gTZ2m5iH2jr4PElYDJlfC7tP';

@@ -4,6 +4,7 @@
  * decides each destination, and signs each login to a server with a key that it never hands out. Every answer names the generation.
  */
 import { Type, type Static } from 'typebox';
+import { internalWebRoutes } from './internal-web.ts';
 import type { Route } from './route.ts';
 
 export const internalPrefix = '/internal/v1';
@@ -77,6 +78,7 @@ const ReportSchema = Type.Object({
 const body = <T extends Parameters<typeof Type.Object>[0]>(fields: T) => Type.Object(fields, { additionalProperties: false });
 
 export const internalRoutes = {
+  ...internalWebRoutes,
   hello: {
     method: 'POST',
     path: '/hello',
@@ -190,6 +192,7 @@ export const internalRoutes = {
     body: body({
       sessions: Type.Array(LiveSessionSchema, { maxItems: 50_000 }),
       bastion: nullable(Type.Object({ port: Type.Integer() }, { description: 'where it listens; null while it does not take anybody in' })),
+      web: Type.Optional(nullable(Type.Object({ port: Type.Integer() }, { description: "where servers' pages are served by plain HTTP" }))),
     }),
     response: Type.Object({ end: Type.Array(Type.Object({ id: Type.String(), reason: Type.String() })) }),
   },

@@ -2,6 +2,7 @@
  * The shapes on the wire. Sizes are bytes, times ISO 8601 in UTC, absent things null. Names carry `Schema` as values; the types drop it.
  * Text fields are bounded here; what they may say is parsed by `core/`.
  */
+import { portPolicies } from '../core/port-policy.ts';
 import { Type, type Static, type TSchema } from 'typebox';
 import { rights, roles } from '../core/access.ts';
 import { serverStatuses } from '../core/server.ts';
@@ -50,7 +51,8 @@ export const ServerSchema = Type.Object(
     memoryBytes: bytes(),
     cpus: Type.Integer(),
     address: Type.String({ description: 'private IPv4 address' }),
-    ports: Type.Array(PublicPortSchema),
+    ports: Type.Array(PublicPortSchema, { description: 'those that are public' }),
+    policies: Type.Record(Type.String(), literals(...portPolicies), { description: 'who may come to its ports, by their names' }),
     status: StatusSchema,
     problem: nullable(Type.String({ description: 'plain reason when the status is failed' })),
     notes: Type.String(),
@@ -119,6 +121,12 @@ export const ChangeServerSchema = Type.Object(
     diskBytes: Type.Optional(Type.Integer()),
     memoryBytes: Type.Optional(Type.Integer()),
     cpus: Type.Optional(Type.Integer()),
+    ports: Type.Optional(
+      Type.Record(Type.String({ maxLength: 16 }), Type.String({ maxLength: 16 }), {
+        maxProperties: 40,
+        description: `who may come to a port, by its name: ${portPolicies.join(', ')}, or default`,
+      }),
+    ),
     record: Type.Optional(Type.Boolean({ description: 'terminal sessions through the gateway, from now on; for whoever may share' })),
   },
   { $id: 'ChangeServer', additionalProperties: false },
@@ -269,6 +277,12 @@ export const PlanSchema = Type.Object(
         offset: Type.Integer(),
         rule: Type.String({ description: 'in words: 2000 + ID' }),
       }),
+    ),
+    web: nullable(
+      Type.Object(
+        { host: Type.String(), port: Type.Integer(), domain: nullable(Type.String()) },
+        { description: "servers' pages at http://HOST:PORT/www/ID/, and at http://ID.www.DOMAIN:PORT/; null where none are served" },
+      ),
     ),
     bastion: nullable(
       Type.Object(

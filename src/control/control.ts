@@ -10,10 +10,12 @@ import type { Generation, ServerId } from '../core/ids.ts';
 import type { RecordingPolicy } from '../core/recording.ts';
 import type { Limits, SeenState } from '../core/server.ts';
 import type { Plan } from '../core/plan.ts';
+import type { WebOrigins } from '../core/web-route.ts';
 import type { ImageSeen, Usage } from '../engines/engine.ts';
 import type { Operation } from '../store/records.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Caller } from './caller.ts';
+import type { WebRoutes } from './web/web-routes.ts';
 
 /** A server as one caller may see it. */
 export interface ShownServer {
@@ -70,6 +72,8 @@ export interface ChangeRequest extends Partial<Limits> {
   readonly name?: string | null;
   /** Whether terminal sessions are recorded. */
   readonly record?: boolean;
+  /** Policies by name of port; `default` takes the server's own word away. */
+  readonly ports?: Readonly<Record<string, string>>;
 }
 
 export interface ServerVerbs {
@@ -170,6 +174,8 @@ export interface InstallationFacts {
   readonly publicHost: string;
   /** Asked at each view: the gateway comes and goes, and its keys are its own. */
   readonly bastion: () => Bastion | undefined;
+  /** Where servers' pages are; undefined while nothing serves them. */
+  readonly web: () => WebOrigins | undefined;
   readonly recording: RecordingPolicy;
 }
 
@@ -183,6 +189,8 @@ export interface Bastion {
 
 export interface ServerControl {
   readonly facts: InstallationFacts;
+  /** What the web's front is to serve. */
+  readonly web: WebRoutes;
   readonly servers: ServerVerbs;
   readonly images: ImageVerbs;
   readonly operations: OperationVerbs;

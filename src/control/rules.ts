@@ -7,6 +7,7 @@ import type { Ruleset } from '../core/ruleset.ts';
 import type { Firewall } from '../network/firewall.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerRecord } from '../store/servers.ts';
+import type { WebRoutes } from './web/web-routes.ts';
 
 export interface Rules {
   /** Resolves when the kernel holds rules made from the store as it was at this call or later. Throws `firewall-failed`. */
@@ -16,7 +17,8 @@ export interface Rules {
   isInStep(): Promise<boolean>;
   /** For a store that is not the engine's. Where the kernel holds no rules at all, as after a reboot, servers would reach the host's own ports: closes all. */
   closeWhereNone(): Promise<void>;
-  cut(address: string): Promise<void>;
+  /** Ends live connections to that private address, or to one port of it. */
+  cut(address: string, privatePort?: number): Promise<void>;
 }
 
 export interface RulesOptions {
@@ -24,10 +26,12 @@ export interface RulesOptions {
   readonly firewall: Firewall;
   readonly log: Log;
   /** The whole wanted world of packets for these servers. */
+  /** The web's front, which follows the same servers. */
+  readonly web: WebRoutes;
   readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
 }
 
-export function makeRules({ store, firewall, log, rulesetOf }: RulesOptions): Rules {
+export function makeRules({ store, firewall, web, log, rulesetOf }: RulesOptions): Rules {
   let underWay: Promise<void> | undefined;
   let next: Promise<void> | undefined;
 
@@ -37,6 +41,8 @@ export function makeRules({ store, firewall, log, rulesetOf }: RulesOptions): Ru
   }
 
   async function setAll(): Promise<void> {
+    // The web first: it only reads the store, and a kernel that refuses keeps no page away and none open.
+    await web.settle();
     await firewall.set(await wanted());
   }
 
@@ -58,11 +64,12 @@ export function makeRules({ store, firewall, log, rulesetOf }: RulesOptions): Ru
       if (!(await firewall.stands())) await firewall.set(rulesetOf([]));
     },
     async check() {
+      await web.settle();
       if (next !== undefined || (await firewall.matches(await wanted()))) return false;
       log.warn({}, 'the packet rules differ from the store; setting them again');
       await settle();
       return true;
     },
-    cut: async (address) => await firewall.cut(address),
+    cut: async (address, privatePort) => await firewall.cut(address, privatePort),
   };
 }

@@ -27,6 +27,7 @@ import { creationHandler } from './servers/creation.ts';
 import { lifeHandlers } from './servers/life.ts';
 import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
+import { makeWebRoutes } from './web/web-routes.ts';
 import { makeWorld, type World } from './world.ts';
 
 export interface ServerControlOptions {
@@ -68,7 +69,8 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
   const events = makeEventBus(log);
   const lanes = makeLanes();
   const world = makeWorld({ store, engine, log });
-  const rules = makeRules({ ...options, log });
+  const web = makeWebRoutes({ store, plan, clock });
+  const rules = makeRules({ ...options, web, log });
   const access = makeAccessDesk({ store, plan, clock });
   let handlers: OperationHandlers = {};
   const operations = makeOperationRunner({ store, events, lanes, log, handlers: () => handlers });
@@ -83,6 +85,7 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
     access,
     world,
     rules,
+    web,
     servers: makeServerVerbs(parts),
     images: makeImageVerbs(parts),
     operations: makeOperationVerbs(parts),

@@ -1,6 +1,7 @@
 /** The plan as configuration: what an administrator writes in JSON, its presets, and the reading of it. `plan.ts` computes with what comes out. */
 import { fault } from './errors.ts';
 import { shorten } from './ids.ts';
+import { portPolicies, type PortPolicies } from './port-policy.ts';
 
 export type Protocol = 'tcp' | 'udp';
 
@@ -33,6 +34,8 @@ export interface PlanConfig {
   readonly blocks: readonly PortBlock[];
   /** Empty: the blocks are on every address of the host. Else each is on the one that its `addressIndex` names: 64,000 ports an address. */
   readonly publicAddresses: readonly string[];
+  /** Of ports by name, for servers that say nothing themselves; a port not named is public. See `port-policy.ts`. */
+  readonly policies: PortPolicies;
 }
 
 const presetNames = ['classic', 'single', 'strided', 'two-octet'] as const;
@@ -51,6 +54,7 @@ export const planPresets: Readonly<Record<PresetName, PlanConfig>> = {
     ids: { first: 0, last: 999 },
     blocks: [block('ssh', 22, 2000), block('www', 80, 8000), block('usr', 8000, 58_000)],
     publicAddresses: [],
+    policies: {},
   },
   // The ID is the last number of the address, 1..254.
   single: {
@@ -60,6 +64,7 @@ export const planPresets: Readonly<Record<PresetName, PlanConfig>> = {
     ids: { first: 1, last: 254 },
     blocks: [block('ssh', 22, 30_000)],
     publicAddresses: [],
+    policies: {},
   },
   strided: {
     network: '192.168.0.0/16',
@@ -72,6 +77,7 @@ export const planPresets: Readonly<Record<PresetName, PlanConfig>> = {
       block('tls', 443, 30_000, { stride: 3, offset: 2 }),
     ],
     publicAddresses: [],
+    policies: {},
   },
   // The address ends in y.x and the ID is x + 256y; 35535 is the last ID whose port is one.
   'two-octet': {
@@ -81,6 +87,7 @@ export const planPresets: Readonly<Record<PresetName, PlanConfig>> = {
     ids: { first: 1, last: 35_535 },
     blocks: [block('ssh', 22, 30_000, { protocols: ['tcp', 'udp'] })],
     publicAddresses: [],
+    policies: {},
   },
 };
 
@@ -89,20 +96,31 @@ export const planPresets: Readonly<Record<PresetName, PlanConfig>> = {
  * the preset. Shapes and single numbers are checked here, what they mean together in `parsePlan`. Throws `bad-plan`; a misspelt word is an error.
  */
 export function readPlanConfig(input: unknown): PlanConfig {
-  const given = record(input, 'the plan', ['preset', 'network', 'host', 'address', 'ids', 'blocks', 'publicAddresses']);
+  const given = record(input, 'the plan', ['preset', 'network', 'host', 'address', 'ids', 'blocks', 'publicAddresses', 'policies']);
   const preset = planPresets[oneOf(given['preset'] ?? 'classic', 'preset', presetNames)];
-  const { network, host, address, ids, blocks, publicAddresses } = given;
+  const { network, host, address, ids, publicAddresses } = given;
+  const blocks =
+    given['blocks'] === undefined
+      ? preset.blocks
+      : list(given['blocks'], 'blocks', 32).map((item, index) => readBlock(item, `blocks[${index}]`));
+  const names = [...new Set([...blocks.map(({ name }) => name), 'www', 'usr'])];
   return {
     network: network === undefined ? preset.network : text(network, 'network'),
     host: host === undefined ? preset.host : text(host, 'host'),
     address: address === undefined ? preset.address : readRule(address),
     ids: ids === undefined ? preset.ids : readIds(ids),
-    blocks: blocks === undefined ? preset.blocks : list(blocks, 'blocks', 32).map((item, index) => readBlock(item, `blocks[${index}]`)),
+    blocks,
+    policies: given['policies'] === undefined ? preset.policies : readPolicies(given['policies'], names),
     publicAddresses:
       publicAddresses === undefined
         ? preset.publicAddresses
         : list(publicAddresses, 'publicAddresses', 256).map((item) => text(item, 'publicAddresses')),
   };
+}
+
+function readPolicies(input: unknown, names: readonly string[]): PortPolicies {
+  const given = record(input, 'policies', names);
+  return Object.fromEntries(Object.entries(given).map(([name, word]) => [name, oneOf(word, `policies.${name}`, portPolicies)]));
 }
 
 function readRule(input: unknown): AddressRule {

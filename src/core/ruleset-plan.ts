@@ -1,6 +1,7 @@
 /** What a plan and a list of leases mean as packet rules: the one step from arithmetic to a `Ruleset`. */
 import type { ServerId } from './ids.ts';
 import type { Plan } from './plan.ts';
+import { policyOf, type PortPolicies } from './port-policy.ts';
 import type { Ruleset } from './ruleset.ts';
 
 export interface LeaseOnWire {
@@ -8,9 +9,10 @@ export interface LeaseOnWire {
   /** The host's end of its server's network cable. */
   readonly cable: string;
   readonly isStopped: boolean;
+  readonly ports: PortPolicies;
 }
 
-/** Every port of every leased ID, open to the public. Spread it into a `Ruleset` beside what configuration says. */
+/** Every public port of every leased ID. Spread it into a `Ruleset` beside what configuration says. */
 export function rulesOf(
   plan: Plan,
   leases: Iterable<LeaseOnWire>,
@@ -22,9 +24,10 @@ export function rulesOf(
     leased: all.map(({ address }) => address),
     cables: all.map(({ cable, address }) => ({ name: cable, address })),
     stopped: all.filter(({ isStopped }) => isStopped).map(({ address }) => address),
-    forwards: all.flatMap(({ id, address }) =>
+    forwards: all.flatMap(({ id, address, ports }) =>
       plan
         .portsOf(id)
+        .filter(({ block }) => policyOf(plan, ports, block) === 'public')
         .map(({ protocol, publicAddress, publicPort, privatePort }) => ({ protocol, publicAddress, publicPort, address, privatePort })),
     ),
   };

@@ -7,7 +7,7 @@ import { type LeaseOnWire, rulesOf } from './ruleset-plan.ts';
 import { metadataNetwork, type Ruleset, rulesetText } from './ruleset.ts';
 
 const plan = parsePlan({});
-const lease = (id: ServerId): LeaseOnWire => ({ id, cable: `c${id}-0a1b2c3d`, isStopped: id === 123 });
+const lease = (id: ServerId): LeaseOnWire => ({ id, cable: `c${id}-0a1b2c3d`, isStopped: id === 123, ports: {} });
 const rules: Ruleset = {
   table: 'myserver',
   bridge: 'msbr0',

@@ -16,7 +16,7 @@ import { metadataNetwork } from '../core/ruleset.ts';
 import { defaultLimits, type Limits } from '../core/server.ts';
 import { parseSize } from '../core/sizes.ts';
 import type { Quota } from '../store/people.ts';
-import { bastionFields, type GatewayConfig, gatewayFields, readGatewayConfig } from './gateway-config.ts';
+import { bastionFields, type GatewayConfig, gatewayFields, readGatewayConfig, webFields } from './gateway-config.ts';
 
 export const defaultConfigPath = '/etc/myserver/config.json';
 export const defaultStateDir = '/var/lib/myserver';
@@ -59,6 +59,7 @@ const ConfigSchema = Type.Partial(
     tokens: part({ hours: positive, longestDays: positive }),
     gateway: part(gatewayFields),
     bastion: part(bastionFields),
+    web: part(webFields),
     audit: part({ keepDays: positive, keepLines: Type.Integer({ minimum: 1000 }) }),
   }),
   { additionalProperties: false },
@@ -125,6 +126,7 @@ export function readConfig(value: unknown): Config {
     tokens = {},
     gateway = {},
     bastion = {},
+    web = {},
     audit = {},
   } = written;
   const plan = parsePlan(written.plan ?? {});
@@ -162,7 +164,7 @@ export function readConfig(value: unknown): Config {
       longestMs: tokens.longestDays === undefined ? defaultPeopleConfig.longestTokenLifetimeMs : tokens.longestDays * 86_400_000,
     },
     audit: { keptMs: (audit.keepDays ?? 400) * 86_400_000, keptLines: audit.keepLines ?? 2_000_000 },
-    ...readGatewayConfig(gateway, bastion, plan),
+    ...readGatewayConfig(gateway, bastion, web, plan),
   };
 }
 

@@ -15,6 +15,8 @@ export const defaultRecordingsDir = '/var/lib/myserver-gateway/recordings';
 
 /** Where the bastion is: the first that is free, when `up` writes the configuration, or when the gateway starts where that does not say. */
 export const usualBastionPorts: readonly number[] = [22, 3022];
+/** The same for plain HTTP. */
+export const usualWebPorts: readonly number[] = [80, 9080];
 
 const text = Type.String({ minLength: 1, maxLength: 4096 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
@@ -51,6 +53,20 @@ export const bastionFields = {
   recording: Type.Union(recordingPolicies.map((policy) => Type.Literal(policy))),
 };
 
+export const webFields = {
+  /** Whether the gateway serves what servers publish, at `/www/ID/` and `/usr/ID/`. */
+  enabled: Type.Boolean(),
+  /** Plain HTTP. Where nothing is said, chosen at each start: 80 if it is free, else 9080. `up` writes down what it finds free. */
+  port,
+  /** Servers get names below it, `123.www.DOMAIN`: it and `*.www.DOMAIN`, `*.usr.DOMAIN` lead to this host. */
+  domain: Type.String({
+    pattern: String.raw`^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$`,
+    maxLength: 200,
+  }),
+  /** How long a server may take to begin its answer. */
+  answerSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 86_400 }),
+};
+
 type Written<T extends Parameters<typeof Type.Object>[0]> = Partial<Static<ReturnType<typeof Type.Object<T>>>>;
 
 export interface GatewayConfig {
@@ -69,12 +85,20 @@ export interface GatewayConfig {
     readonly destinations: readonly ListedDestination[];
     readonly recording: RecordingPolicy;
   };
+  readonly web: {
+    readonly isEnabled: boolean;
+    /** Undefined: chosen at each start. */
+    readonly port: number | undefined;
+    readonly domain: string | undefined;
+    readonly answerMs: number;
+  };
 }
 
 /** Defaults put in. Throws `bad-configuration`, `bad-key`, `bad-name`. */
 export function readGatewayConfig(
   gateway: Written<typeof gatewayFields>,
   bastion: Written<typeof bastionFields>,
+  web: Written<typeof webFields>,
   plan: Plan,
 ): GatewayConfig {
   return {
@@ -95,6 +119,13 @@ export function readGatewayConfig(
       userAuthorities: (bastion.userAuthorities ?? []).map(readAuthority),
       destinations: (bastion.destinations ?? []).map((one) => readDestination(one, plan)),
       recording: bastion.recording ?? 'owner',
+    },
+    // The edge lives in the gateway, which is there for the bastion.
+    web: {
+      isEnabled: (web.enabled ?? true) && (bastion.enabled ?? true),
+      port: web.port,
+      domain: web.domain,
+      answerMs: (web.answerSeconds ?? 60) * 1000,
     },
   };
 }

@@ -8,15 +8,24 @@ import { makeLedger } from '../gateway/bastion/ledger.ts';
 import { watchRoom } from '../gateway/bastion/recording-room.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
+import { makeHttpEdge } from '../gateway/http/http-edge.ts';
+import { makeWebFollowing } from '../gateway/http/web-following.ts';
 import type { Config } from './config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
 import { letBuffersPass } from './heap.ts';
 import { runServices } from './lifecycle.ts';
+import { webOriginsOf } from './web-origins.ts';
 
 /** Control is asked again so often while it does not answer. */
 const retryMs = 1000;
 
-export async function work(config: Config, log: Log, port: number): Promise<void> {
+/** `web` undefined: no pages are served. */
+export interface GatewayPorts {
+  readonly bastion: number;
+  readonly web: number | undefined;
+}
+
+export async function work(config: Config, log: Log, { bastion: port, web: webPort }: GatewayPorts): Promise<void> {
   letBuffersPass();
   const link = makeControlLink(gatewaySocketPath(config.runDir));
   const hello = await untilControlAnswers(link, log);
@@ -44,9 +53,22 @@ export async function work(config: Config, log: Log, port: number): Promise<void
     drainMs: () => drainMs,
     onListening: () => telling.nudge(),
   });
-  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port });
+  const origins = webOriginsOf(config, hello.publicHost, webPort);
+  const edge =
+    origins === undefined
+      ? undefined
+      : makeHttpEdge({
+          origins,
+          network: hello.network,
+          listen: { host: config.gateway.host, port: origins.httpPort },
+          answerMs: config.web.answerMs,
+          drainMs: () => drainMs,
+          log,
+        });
+  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port, webPort: () => edge?.address()?.port });
   ledger.onChange(() => telling.nudge());
-  await runServices([telling, bastion], log, { longestEndMs: () => drainMs + 8000 });
+  const web = edge === undefined ? [] : [makeWebFollowing({ link, edge, log }), edge];
+  await runServices([telling, ...web, bastion], log, { longestEndMs: () => drainMs + 8000 });
   process.exit(0);
 }
 

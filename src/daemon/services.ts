@@ -10,10 +10,10 @@ import { rulesOf } from '../core/ruleset-plan.ts';
 import type { Ruleset } from '../core/ruleset.ts';
 import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
+import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makePeopleControl } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
-import { cableNameOf } from '../engines/engine.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { settingsWanted } from '../host/bring-up.ts';
 import { createImageBuilder } from '../host/image/build.ts';
@@ -37,6 +37,7 @@ import { makeRecordingsDir } from './recordings-dir.ts';
 import { makeRunDir } from './run-dir.ts';
 import { guessPublicHost } from './public-host.ts';
 import { readVersion } from './version.ts';
+import { webOriginsOf } from './web-origins.ts';
 
 /** How long a creation waits for SSH: a slow disk under a full class took 20 s. */
 const sshWaitMs = 30_000;
@@ -64,7 +65,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     engine,
     firewall,
     plan,
-    rulesetOf: (servers) => rulesetFor(config, servers, gateway.bastion()?.port),
+    rulesetOf: (servers) => rulesetFor(config, servers, [gateway.bastion()?.port, gateway.webPort()]),
     builder: builderFor(config),
     recipes: { of: recipeOf, buildable: buildableHere },
     hands: handsFor(config),
@@ -77,6 +78,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
       version: await readVersion(),
       publicHost: config.publicHost ?? guessPublicHost(config.engine.network),
       bastion: () => gateway.bastion(),
+      web: () => webOriginsOf(config, control.facts.publicHost, gateway.webPort()),
       recording: config.bastion.recording,
     },
     isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
@@ -105,21 +107,18 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   });
   control.events.subscribe(changed);
   await prepareRecordings(config, log);
-  const api = await makeApi({
-    control,
-    people,
-    gateway,
-    hostKeys: store.hostKeys,
-    log,
-    config: {
-      rootSocket: join(config.runDir, 'root.sock'),
-      gatewaySocket: await gatewaySocket(config),
-      local: { host: config.api.host, port: config.api.port },
-      names: config.api.allowedHosts,
-    },
-  });
+  const api = await makeApi({ control, people, gateway, hostKeys: store.hostKeys, log, config: await doorsOf(config) });
   const resources = undo.move();
   return { inOrder: [kernelSettings(config, log), control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+}
+
+async function doorsOf(config: Config) {
+  return {
+    rootSocket: join(config.runDir, 'root.sock'),
+    gatewaySocket: await gatewaySocket(config),
+    local: { host: config.api.host, port: config.api.port },
+    names: config.api.allowedHosts,
+  };
 }
 
 /** Undefined, and told, where the account that may open it is missing: then nothing but the bastion is missing. */
@@ -157,16 +156,20 @@ function kernelSettings(config: Config, log: Log): Service {
   };
 }
 
-/** What servers may reach on the host: what the configuration lists, and the bastion, where it is. */
-function rulesetFor({ plan, firewall, engine }: Config, servers: readonly ServerRecord[], bastionPort: number | undefined): Ruleset {
+/** What servers may reach on the host: what the configuration lists, and the gateway's own, where it listens. */
+function rulesetFor(
+  { plan, firewall, engine }: Config,
+  servers: readonly ServerRecord[],
+  gatewayPorts: readonly (number | undefined)[],
+): Ruleset {
   return {
     table: firewall.table,
     bridge: engine.network,
-    ...rulesOf(
-      plan,
-      servers.map(({ id, generation, wanted }) => ({ id, cable: cableNameOf(id, generation), isStopped: wanted === 'stopped' })),
-    ),
-    hostServices: [...firewall.hostServices, ...(bastionPort === undefined ? [] : [{ protocol: 'tcp' as const, port: bastionPort }])],
+    ...rulesOf(plan, leasesOnWire(servers)),
+    hostServices: [
+      ...firewall.hostServices,
+      ...gatewayPorts.filter((port) => port !== undefined).map((port) => ({ protocol: 'tcp' as const, port })),
+    ],
     blockedDestinations: firewall.blocked,
     keepSource: firewall.keepSource,
     otherForwarding: firewall.otherForwarding,

@@ -135,6 +135,7 @@ export function firewallConformance(name: string, make: () => Promise<FirewallUn
     test('cut of an address without connections is a success', async () => {
       await firewall.cut('10.98.10.101');
       await firewall.cut('10.98.10.101');
+      await firewall.cut('10.98.10.101', 80);
     });
 
     test('cut refuses what is no address', async () => {

@@ -14,8 +14,8 @@ export interface Firewall {
   matches(ruleset: Ruleset, signal?: AbortSignal): Promise<boolean>;
   /** Whether the kernel holds any rules of ours at all: after a reboot it does not, until the first `set`. */
   stands(signal?: AbortSignal): Promise<boolean>;
-  /** Forgets live connections to a private address, so that a drop or a lost right cuts them at once. */
-  cut(address: string, signal?: AbortSignal): Promise<void>;
+  /** Forgets live connections to a private address, or to one port there, so that a drop or a lost right cuts them at once. */
+  cut(address: string, privatePort?: number, signal?: AbortSignal): Promise<void>;
   /** Takes our table away (uninstall). */
   clear(signal?: AbortSignal): Promise<void>;
 }

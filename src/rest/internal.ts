@@ -13,6 +13,7 @@ type InternalHandlers = { readonly [K in InternalRouteName]: (asked: Asked<Inter
 const changesWaitMs = 20_000;
 
 export function internalHandlers({ gateway, control }: HandlerParts): InternalHandlers {
+  const { web } = control;
   return {
     async hello() {
       const { version, publicHost, plan } = control.facts;
@@ -51,7 +52,12 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
         listed,
       }));
       if (body.bastion !== null) await gateway.listensAt(body.bastion.port);
+      gateway.servesWebAt(body.web?.port);
       return { end: [...(await gateway.live.tell(params.worker, { sessions, isListening: body.bastion !== null }))] };
+    },
+    async webState({ query: { after }, signal }) {
+      const number = await web.changes.wait(after, changesWaitMs, signal);
+      return { number, state: number === after ? null : { routes: [...web.state().routes] } };
     },
     changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
   };

@@ -1,9 +1,11 @@
 /** From control's types to the wire's: the one place where that happens. */
 import type { EventView } from '../contract/events.ts';
 import type * as wire from '../contract/schemas.ts';
-import type { PublicPort } from '../core/plan.ts';
+import type { Plan, PublicPort } from '../core/plan.ts';
+import { policyOf, portNamesOf, webDoorsOf } from '../core/port-policy.ts';
 import { recordedBy } from '../core/recording.ts';
 import { statusOf } from '../core/server.ts';
+import { urlsOf, type WebOrigins } from '../core/web-route.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
 import { keyFingerprint } from '../control/key-fingerprint.ts';
 import type { ShownRecording } from '../control/gateway/recordings.ts';
@@ -32,13 +34,14 @@ export function makeViews(facts: () => InstallationFacts) {
       type,
       ...limits,
       address: plan.addressOf(id),
-      ports: plan.portsOf(id).map(({ block, protocol, publicPort, privatePort, publicAddress }) => ({
+      ports: publicPortsOf(plan, record).map(({ block, protocol, publicPort, privatePort, publicAddress }) => ({
         block,
         protocol,
         publicPort,
         privatePort,
         ...(publicAddress === undefined ? {} : { publicAddress }),
       })),
+      policies: Object.fromEntries(portNamesOf(plan).map((word) => [word, policyOf(plan, record.ports, word)])),
       status: statusOf({ ...record, seen }),
       problem: problem ?? null,
       notes,
@@ -50,11 +53,11 @@ export function makeViews(facts: () => InstallationFacts) {
   return {
     server,
     detail(shown: ShownDetail): wire.ServerDetail {
-      const { plan, publicHost, recording } = facts();
+      const { plan, publicHost, recording, web } = facts();
       const { record, hostKey, usage } = shown;
       return {
         server: server(shown),
-        waysIn: plan.portsOf(record.id).map((port) => wayIn(port, record, publicHost)),
+        waysIn: [...publicPortsOf(plan, record).map((port) => wayIn(port, record, publicHost)), ...pagesOf(plan, record, web())],
         hostKey: hostKey ?? null,
         hostKeyFingerprint: hostKey === undefined ? null : keyFingerprint(hostKey.split(' ')[1] ?? ''),
         gatewayKey: record.gatewayKey,
@@ -64,8 +67,9 @@ export function makeViews(facts: () => InstallationFacts) {
       };
     },
     plan(): wire.PlanView {
-      const { plan, publicHost, bastion } = facts();
+      const { plan, publicHost, bastion, web } = facts();
       const there = bastion();
+      const at = web();
       return {
         network: plan.config.network,
         host: plan.hostAddress,
@@ -81,10 +85,23 @@ export function makeViews(facts: () => InstallationFacts) {
           offset,
           rule: stride === 1 ? `${base + offset} + ID` : `${base + offset} + ${stride} x ID`,
         })),
+        web: at === undefined ? null : { host: at.publicHost, port: at.httpPort, domain: at.domain ?? null },
         bastion: there === undefined ? null : { host: there.host, port: there.port, hostKeys: there.hostKeys.map(withoutComment) },
       };
     },
   };
+}
+
+function publicPortsOf(plan: Plan, { id, ports }: ServerRecord): readonly PublicPort[] {
+  return plan.portsOf(id).filter(({ block }) => policyOf(plan, ports, block) === 'public');
+}
+
+/** What is served at the one address, for who may not know the ports. */
+function pagesOf(plan: Plan, { id, ports }: ServerRecord, origins: WebOrigins | undefined): wire.ServerDetail['waysIn'] {
+  if (origins === undefined) return [];
+  return webDoorsOf(plan).flatMap(({ name }) =>
+    urlsOf(origins, { id, door: name, policy: policyOf(plan, ports, name) }).map((text) => ({ kind: name, text })),
+  );
 }
 
 /** SSH and the web by the names people know them by; whatever else as an address to connect to. */

@@ -51,6 +51,7 @@ suite('leases.take', () => {
       problem: undefined,
       gatewayKey: false,
       isRecorded: false,
+      ports: {},
       imageFingerprint: 'f00',
       createdMs: clock.nowMs,
     });

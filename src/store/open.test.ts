@@ -76,7 +76,9 @@ suite('openStore', () => {
     const path = join(t.directory, 'older.db');
     await t.store.backup(path);
     const raw = new DatabaseSync(path);
-    raw.exec("alter table servers drop column recorded; update meta set value = '1' where key = 'schema'");
+    raw.exec(
+      "alter table servers drop column recorded; alter table servers drop column ports; update meta set value = '1' where key = 'schema'",
+    );
     raw.close();
     await using store = await open(path);
     assert.equal(store.schemaVersion, newestSchema);

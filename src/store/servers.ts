@@ -2,6 +2,7 @@
 import type { Secret } from '../base/secret.ts';
 import type { Generation, ServerId } from '../core/ids.ts';
 import type { PersonName, ServerName } from '../core/names.ts';
+import type { PortPolicies } from '../core/port-policy.ts';
 import type { Limits, Server, WantedState } from '../core/server.ts';
 import type { Quota } from './people.ts';
 import type { AuditOrigin, Json, Operation } from './records.ts';
@@ -12,6 +13,8 @@ export interface ServerRecord extends Omit<Server, 'seen'> {
   readonly gatewayKey: boolean;
   /** Whether the owner wants terminal sessions recorded. */
   readonly isRecorded: boolean;
+  /** What it says of who may come to its ports. */
+  readonly ports: PortPolicies;
   /** Of the image it was unpacked from; undefined until that is known. */
   readonly imageFingerprint: string | undefined;
 }
@@ -99,6 +102,8 @@ export interface ServerChange {
   readonly name?: ServerName | undefined;
   readonly gatewayKey?: boolean;
   readonly isRecorded?: boolean;
+  /** All of them: what is not named is as the plan says. */
+  readonly ports?: PortPolicies;
   readonly imageFingerprint?: string;
 }
 

@@ -11,10 +11,10 @@ import { rulesOf } from '../core/ruleset-plan.ts';
 import { defaultLimits } from '../core/server.ts';
 import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
+import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { makeServerControl, type WholeControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
-import { cableNameOf } from '../engines/engine.ts';
 import { type FakeEngine, makeFakeEngine } from '../engines/fake/fake-engine.ts';
 import { fakeImage, FakeWorld } from '../engines/fake/fake-world.ts';
 import { recipeOf } from '../host/image/recipe.ts';
@@ -78,10 +78,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       rulesetOf: (servers) => ({
         table: 'myserver',
         bridge: 'br0',
-        ...rulesOf(
-          plan,
-          servers.map(({ id, generation, wanted }) => ({ id, cable: cableNameOf(id, generation), isStopped: wanted === 'stopped' })),
-        ),
+        ...rulesOf(plan, leasesOnWire(servers)),
         hostServices: [],
         blockedDestinations: [],
         keepSource: true,
@@ -95,7 +92,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       auditKeptMs: 400 * 86_400_000,
       auditKeptLines: 2_000_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
-      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, recording: 'owner' },
+      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, web: () => undefined, recording: 'owner' },
       isGatewayAway: () => false,
       clock: systemClock,
       log: silentLog,

@@ -13,7 +13,11 @@ import { runProcess } from './run-process.ts';
 import type { TestInstallation } from './test-installation.ts';
 
 /** For `makeTestInstallation`'s `config`: control opens the gateway's socket to `nobody`. */
-export const gatewayConfig = { gateway: { user: 'nobody', workers: 1, host: '0.0.0.0' }, bastion: { enabled: true, port: 22 } } as const;
+export const gatewayConfig = {
+  gateway: { user: 'nobody', workers: 1, host: '0.0.0.0' },
+  bastion: { enabled: true, port: 22 },
+  web: { port: 80 },
+} as const;
 
 export interface TestGateway extends AsyncDisposable {
   readonly port: number;

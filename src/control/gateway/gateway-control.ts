@@ -87,6 +87,9 @@ export interface GatewayControl {
   destination(credential: string, host: string, port: number): Promise<FoundDestination>;
   /** The gateway's word about where it takes people in. It stands while no gateway is there: that is to pass. */
   listensAt(port: number): Promise<void>;
+  /** Where servers' pages are served by plain HTTP; undefined: nowhere. It stands while no gateway is there. */
+  servesWebAt(port: number | undefined): void;
+  webPort(): number | undefined;
   /** What people need to come in by it; undefined while no gateway has said that it listens. */
   bastion(): Bastion | undefined;
   sign(credential: string, generation: string, signedData: Buffer): Promise<Buffer>;
@@ -100,6 +103,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
   const desk = makeDesk(options, callers);
   const usedSessions = makeUsedSessions();
   let bastion: Bastion | undefined;
+  let webPort: number | undefined;
 
   return {
     callers,
@@ -129,6 +133,12 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
       bastion = { host: options.facts().publicHost, port, hostKeys: [(await bastionHostKey(store.keyring)).publicKey] };
       options.onListening();
     },
+    servesWebAt(port) {
+      if (port === webPort) return;
+      webPort = port;
+      options.onListening();
+    },
+    webPort: () => webPort,
     bastion: () => bastion,
     sign: async (credential, generation, signedData) => await desk.sign(credential, generation, signedData),
     report: async (lines) => await report(store, credentials, lines),

@@ -2,6 +2,7 @@
 import { messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import { parsePersonName, parseServerName } from '../../core/names.ts';
+import { changedPolicies, policyOf, type PortPolicies } from '../../core/port-policy.ts';
 import { oneTimeAge } from '../../core/provision.ts';
 import { type Limits, objection } from '../../core/server.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
@@ -23,24 +24,41 @@ const limitKeys = ['memoryBytes', 'cpus', 'diskBytes'] as const;
 export async function changeServer(parts: ServerParts, caller: Caller, id: number, change: ChangeRequest): Promise<boolean> {
   const { access, store, world, events } = parts;
   const wantsLimits = limitKeys.some((key) => change[key] !== undefined);
-  const deed = change.record !== undefined ? 'share' : wantsLimits || change.name !== undefined ? 'set' : 'notes';
+  const isSetting = wantsLimits || change.name !== undefined || change.ports !== undefined;
+  const deed = change.record !== undefined ? 'share' : isSetting ? 'set' : 'notes';
   const { record } = await access.require(caller, id, deed);
   world.requireMatch();
   refuseWhile(parts, record, 'set');
   const name = typeof change.name === 'string' ? parseServerName(change.name) : undefined;
   if (name !== undefined) await refusePersonsName(store, name);
+  const ports = change.ports === undefined ? undefined : changedPolicies(parts.plan, record.ports, change.ports);
   const details = {
     ...(change.notes === undefined ? {} : { notes: readNotes(change.notes) }),
     ...(change.name === undefined ? {} : { name }),
     ...(change.record === undefined ? {} : { isRecorded: change.record }),
+    ...(ports === undefined ? {} : { ports }),
   };
   const needsRestart =
     wantsLimits && (await parts.changes.inLane(record.generation, async () => await changeLimits(parts, caller, record, change)));
   if (Object.keys(details).length > 0) await store.servers.update(record.generation, details);
-  const words = Object.keys(change).map((key) => (key === 'record' ? `record ${change.record === true ? 'on' : 'off'}` : key));
-  await access.wrote(caller, record, 'set', words.join(', '));
+  await access.wrote(caller, record, 'set', wordsOf(change));
+  if (ports !== undefined) await closePorts(parts, record, ports);
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
   return needsRestart;
+}
+
+function wordsOf({ record, ports = {}, ...rest }: ChangeRequest): string {
+  const recording = record === undefined ? [] : [`record ${record ? 'on' : 'off'}`];
+  const policies = Object.entries(ports).map(([name, word]) => `port ${name} ${word}`);
+  return [...Object.keys(rest), ...recording, ...policies].join(', ');
+}
+
+/** Whoever came in while a port was public is sent out with it. */
+async function closePorts({ rules, plan }: ServerParts, record: ServerRecord, ports: PortPolicies): Promise<void> {
+  await rules.settle();
+  const isClosed = (name: string) => policyOf(plan, record.ports, name) === 'public' && policyOf(plan, ports, name) !== 'public';
+  const closed = plan.portsOf(record.id).filter(({ block }) => isClosed(block));
+  for (const port of new Set(closed.map(({ privatePort }) => privatePort))) await rules.cut(plan.addressOf(record.id), port);
 }
 
 /** The store first, because there the quota is counted; back again when the engine refuses. */

@@ -17,6 +17,8 @@ export interface TellingOptions {
   readonly log: Log;
   /** Where people are taken in now; undefined while nowhere. */
   readonly port: () => number | undefined;
+  /** Where servers' pages are served; undefined while nowhere. */
+  readonly webPort: () => number | undefined;
 }
 
 /** Control takes a worker that is silent for a minute for gone. */
@@ -32,7 +34,7 @@ export interface Telling extends Service {
   nudge(): void;
 }
 
-export function makeTelling({ link, ledger, log, port }: TellingOptions): Telling {
+export function makeTelling({ link, ledger, log, port, webPort }: TellingOptions): Telling {
   const worker = randomUUID();
   const stopping = new AbortController();
   let loops: readonly Promise<void>[] = [];
@@ -42,7 +44,9 @@ export function makeTelling({ link, ledger, log, port }: TellingOptions): Tellin
   async function tell(): Promise<void> {
     const at = port();
     const bastion = at === undefined ? null : { port: at };
-    const { end } = await link.call('live', { params: { worker }, body: { sessions: ledger.live(), bastion } });
+    const webAt = webPort();
+    const web = webAt === undefined ? null : { port: webAt };
+    const { end } = await link.call('live', { params: { worker }, body: { sessions: ledger.live(), bastion, web } });
     for (const { id, reason } of end) ledger.cut(id, reason);
   }
 

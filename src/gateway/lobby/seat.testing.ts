@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { duplexPair, PassThrough, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MemoryControl, serverOf } from '../../commands/memory-control.testing.ts';
+import { MemoryControl } from '../../commands/memory-control.testing.ts';
+import { serverOf } from '../../commands/memory-views.testing.ts';
 import { parsePersonName } from '../../core/names.ts';
 import type { EnterRequest } from '../../core/login.ts';
 import type { Seat, TerminalSize } from './seat.ts';

@@ -8,7 +8,7 @@ import type { Firewall } from '../firewall.ts';
 export interface FakeFirewall extends Firewall {
   /** What the kernel would hold. Undefined before the first `set` and after `clear`. */
   readonly standing: Ruleset | undefined;
-  /** Addresses given to `cut`, in order. */
+  /** Addresses given to `cut`, in order; with a port, `ADDRESS:PORT`. */
   readonly cuts: readonly string[];
   /** How often `set` succeeded. */
   readonly sets: number;
@@ -55,10 +55,10 @@ export function makeFakeFirewall(): FakeFirewall {
       refuseWhenAborted(signal);
       return standing !== undefined;
     },
-    async cut(address, signal) {
+    async cut(address, privatePort, signal) {
       refuseWhenAborted(signal);
       if (ipv4Number(address) === undefined) throw fault('internal', `"${address}" is not a private address`);
-      cuts.push(address);
+      cuts.push(privatePort === undefined ? address : `${address}:${privatePort}`);
     },
     async clear(signal) {
       refuseWhenAborted(signal);

@@ -99,11 +99,10 @@ export function makeNftFirewall({ table, runDir, keepAt, log, enter = [] }: NftF
 
     stands: (signal) => inTurn(async () => (await listed(signal)) !== undefined),
 
-    async cut(address, signal) {
+    async cut(address, privatePort, signal) {
       if (ipv4Number(address) === undefined) throw fault('internal', `"${address}" is not a private address`);
-      // Begun by the server, and begun by others: there the server is who answers, whatever address they called.
-      for (const side of ['--orig-src', '--reply-src']) {
-        const ran = await runProgram([...enter, 'conntrack', '-D', side, address], signal);
+      for (const side of flowsOf(address, privatePort)) {
+        const ran = await runProgram([...enter, 'conntrack', '-D', ...side], signal);
         // It also fails when there was nothing to delete.
         const isDone = ran.exitCode === 0 || /\b0 flow entries have been deleted/u.test(ran.stderr);
         if (!isDone) throw fault('firewall-failed', `the open connections of ${address} could not be cut: ${complaint(ran)}`);
@@ -118,6 +117,15 @@ export function makeNftFirewall({ table, runDir, keepAt, log, enter = [] }: NftF
         if (keepAt !== undefined) await rm(keepAt, { force: true });
       }),
   };
+}
+
+/**
+ * Of an address: begun by the server, and begun by others, where the server is who answers, whatever address they called. Of one port of it: what came in
+ * through a public one; what this host itself or a neighbour has with that port goes on.
+ */
+function flowsOf(address: string, port: number | undefined): readonly (readonly string[])[] {
+  if (port === undefined) return ['--orig-src', '--reply-src'].map((side) => [side, address]);
+  return ['tcp', 'udp'].map((protocol) => ['-p', protocol, '--dst-nat', '--reply-src', address, '--reply-port-src', String(port)]);
 }
 
 /** A disk that takes nothing is no reason to be without rules now. */

@@ -61,7 +61,7 @@ const baseRuleset: Ruleset = {
 };
 
 function leaseOf(number: number): LeaseOnWire {
-  return { id: plan.requireId(number), cable: `port${number}`, isStopped: false };
+  return { id: plan.requireId(number), cable: `port${number}`, isStopped: false, ports: {} };
 }
 
 /** The same rules for these leased IDs. */

@@ -5,9 +5,10 @@ import { fault } from '../../core/errors.ts';
 import type { Schema } from '../sql/schema.ts';
 import { up as first } from './0001-first.ts';
 import { up as recording } from './0002-recording.ts';
+import { up as ports } from './0003-ports.ts';
 
 /** In order; a migration's number is its place, beginning with 1. */
-const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording];
+const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording, ports];
 
 export const newestSchema = migrations.length;
 

@@ -54,7 +54,7 @@ async function chooseIds(db: Database, { wantedId, idRange, unusable }: TakeRequ
   return ids;
 }
 
-type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'isRecorded' | 'createdMs'>;
+type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'isRecorded' | 'ports' | 'createdMs'>;
 
 /** Throws `id-taken`, `no-such-person`. */
 async function insertServer({ db, clock }: Context, server: NewServer): Promise<ServerRecord> {
@@ -75,6 +75,7 @@ async function insertServer({ db, clock }: Context, server: NewServer): Promise<
     problem: null,
     gateway_key: 0,
     recorded: 0,
+    ports: '{}',
     image_fingerprint: server.imageFingerprint ?? null,
     created_ms: clock.now(),
   } as const;

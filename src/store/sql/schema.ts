@@ -80,6 +80,8 @@ interface ServersTable {
   problem: string | null;
   gateway_key: Bit;
   recorded: Bit;
+  /** JSON. */
+  ports: string;
   image_fingerprint: string | null;
   created_ms: number;
 }

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Generation, ServerId } from '../../core/ids.ts';
 import type { PersonName, ServerName } from '../../core/names.ts';
+import type { PortPolicies } from '../../core/port-policy.ts';
 import type { WantedState } from '../../core/server.ts';
 import { fault } from '../../core/errors.ts';
 import type { ServerChange, ServerRecord, Servers } from '../servers.ts';
@@ -23,6 +24,7 @@ export function toServer(row: Selectable<Schema['servers']>): ServerRecord {
     problem: row.problem ?? undefined,
     gatewayKey: row.gateway_key === 1,
     isRecorded: row.recorded === 1,
+    ports: JSON.parse(row.ports) as PortPolicies,
     imageFingerprint: row.image_fingerprint ?? undefined,
     createdMs: row.created_ms,
   };
@@ -51,6 +53,7 @@ function changed(change: ServerChange) {
     gateway_key: change.gatewayKey === undefined ? undefined : bit(change.gatewayKey),
     recorded: change.isRecorded === undefined ? undefined : bit(change.isRecorded),
     image_fingerprint: change.imageFingerprint,
+    ports: change.ports === undefined ? undefined : JSON.stringify(change.ports),
   };
 }
 

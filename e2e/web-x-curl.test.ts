@@ -1,0 +1,144 @@
+/** Servers' pages at the one address, by curl from the machine outside: what is public is served, and nothing else. */
+import assert from 'node:assert/strict';
+import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lacksImages, testBases } from '../src/testing/test-installation.ts';
+import { type BastionRoom, makeBastionRoom } from './bastion-room.ts';
+import { echoProgram, httpProgram, runInside } from './inside.ts';
+
+const ids = { web: 3, own: 4 } as const;
+const domain = 'pages.example';
+
+/** Answers each request with its own head. */
+const mirrorProgram = String.raw`
+use strict; use warnings; use IO::Socket::INET;
+my $door = IO::Socket::INET->new(LocalPort => 80, Listen => 5, ReuseAddr => 1) or die;
+while (my $line = $door->accept) {
+  my $head = '';
+  while (<$line>) { last if /^\r?\n/; $head .= $_; }
+  print $line "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n$head";
+  close $line;
+}
+`;
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+suite('web x curl', { skip: lacksImages }, () => {
+  let room: BastionRoom;
+  before(async () => {
+    room = await makeBastionRoom({ images: ['minimal', 'web'], config: { web: { port: 80, domain } } });
+    const { installation } = room;
+    await room.person('jbond007', '--role', 'administrator');
+    await Promise.all([
+      installation.ok('create', String(ids.web), '--type', 'web', '--admin', 'jbond007'),
+      installation.ok('create', String(ids.own), '--admin', 'jbond007'),
+    ]);
+    await Promise.all([
+      runInside(installation, ids.own, 8000, ['perl', '-e', httpProgram, '8000']),
+      runInside(installation, ids.own, 9000, ['perl', '-e', echoProgram, '9000']),
+    ]);
+  });
+  after(() => room[Symbol.asyncDispose]());
+
+  async function curl(path: string, ...more: readonly string[]): Promise<Answer> {
+    const words = ['curl', '-sS', '--max-time', '20', '-w', String.raw`\n%{http_code}`, ...more, `http://${room.host}${path}`];
+    const ran = await room.installation.run('client', words);
+    assert.equal(ran.exitCode, 0, ran.stderr);
+    const end = ran.stdout.lastIndexOf('\n');
+    return { status: Number(ran.stdout.slice(end + 1)), body: ran.stdout.slice(0, end) };
+  }
+
+  /** The state has reached the gateway when this answers so; at most three seconds. */
+  async function untilStatus(path: string, wanted: number): Promise<Answer> {
+    for (let tries = 0; ; tries += 1) {
+      const answer = await curl(path);
+      if (answer.status === wanted || tries === 60) {
+        assert.equal(answer.status, wanted, answer.body);
+        return answer;
+      }
+      await sleep(50);
+    }
+  }
+
+  test('the page of a server of type web is at /www/ID/ as soon as create has ended', async () => {
+    const { status, body } = await curl(`/www/${ids.web}/`);
+    assert.equal(status, 200);
+    assert.match(body, /<h1>server-3<\/h1>/u);
+  });
+
+  test('a program of one’s own is at /usr/ID/, and is told where the visitor comes from', async () => {
+    assert.equal((await curl(`/usr/${ids.own}/peer`)).status, 200);
+    await runInside(room.installation, ids.own, 80, ['perl', '-e', mirrorProgram]);
+    const { body } = await untilStatus(`/www/${ids.own}/deep/page?x=1`, 200);
+    assert.match(body, /^GET \/deep\/page\?x=1 HTTP/u);
+    assert.match(body, new RegExp(`^x-forwarded-for: ${room.installation.engine.clientAddress}\\r?$`, 'imu'));
+    assert.match(body, /^x-forwarded-prefix: \/www\/4\r?$/imu);
+  });
+
+  test('each has a name of its own below the domain', async () => {
+    const { status, body } = await curl('/', '-H', `Host: ${ids.web}.www.${domain}`);
+    assert.equal(status, 200);
+    assert.match(body, /server-3/u);
+  });
+
+  test('info and the plan tell these addresses', async () => {
+    assert.match(await room.installation.ok('info', String(ids.web)), new RegExp(`http://${room.host}/www/${ids.web}/`, 'u'));
+    assert.match(await room.installation.ok('plan', 'show'), /\/www\/ID\//u);
+  });
+
+  test('a server that is not there, and what is no address of servers, is 404 in words', async () => {
+    assert.equal((await curl('/www/77/')).status, 404);
+    assert.equal((await curl('/etc/passwd')).status, 404);
+    assert.equal((await curl('/')).status, 200);
+  });
+
+  test('a port that nobody listens at is told of, in JSON for who asks for it', async () => {
+    const { status, body } = await curl(`/usr/${ids.web}/`, '-H', 'Accept: application/json');
+    assert.equal(status, 502);
+    assert.match((JSON.parse(body) as { error: { message: string } }).error.message, /8000/u);
+  });
+
+  test('a port made off is neither at its address nor at its port, and comes back', async () => {
+    const { installation } = room;
+    await installation.ok('set', String(ids.web), '--port', 'www=off');
+    await untilStatus(`/www/${ids.web}/`, 403);
+    const direct = ['curl', '-sS', '--connect-timeout', '3', `http://${room.host}:${testBases.www + ids.web}/`];
+    assert.notEqual((await installation.run('client', direct)).exitCode, 0);
+    await installation.ok('set', String(ids.web), '--port', 'www=default');
+    await untilStatus(`/www/${ids.web}/`, 200);
+  });
+
+  test('a stopped server has a page that says so, and its own again after start', async () => {
+    const { installation } = room;
+    await installation.ok('stop', String(ids.web));
+    const { body } = await untilStatus(`/www/${ids.web}/`, 503);
+    assert.match(body, /stopped/u);
+    await installation.ok('start', String(ids.web));
+    await untilStatus(`/www/${ids.web}/`, 200);
+  });
+
+  test('pages go on while control is dead, and a dropped server’s is gone', async () => {
+    const { installation } = room;
+    await installation.endControl('SIGKILL');
+    assert.equal((await curl(`/www/${ids.web}/`)).status, 200);
+    await installation.startControl();
+    await installation.ok('drop', String(ids.web), '--yes');
+    await untilStatus(`/www/${ids.web}/`, 404);
+  });
+
+  test('attack: a proxy for the world, a loop back to us, another port: none is reached', async () => {
+    const proxy = ['--noproxy', '', '--proxy', `http://${room.host}:80`];
+    const through = async (url: string) =>
+      (await room.installation.run('client', ['curl', '-sS', '--max-time', '10', ...proxy, url])).stdout;
+    const { hostAddress } = room.installation.engine;
+    for (const url of ['http://192.0.2.1/', `http://${hostAddress}:9440/`, 'http://127.0.0.1:9440/api/v1/plan'])
+      assert.match(await through(url), /<title>(?:myserver|There is nothing here)</u, url);
+    // By each name it is a server's page that is public anyway.
+    assert.match(await through(`http://anything.example/www/${ids.own}/`), /^GET \/ HTTP/u);
+    for (const path of ['/www/4:9000/', '/www/127.0.0.1/', '/www/4@host/']) assert.equal((await curl(path)).status, 404, path);
+    assert.match((await curl(`/www/${ids.own}/../../usr/77/`, '--path-as-is')).body, /^GET \/\.\.\/\.\.\/usr\/77\/ HTTP/u);
+  });
+});

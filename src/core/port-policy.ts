@@ -1,0 +1,52 @@
+/**
+ * Who may come to one port of a server by the public address: one decision, which every door asks.
+ *
+ * - `public`: everybody.
+ * - `signed-in`: everybody who has signed in.
+ * - `shared`: who has at least the right `read` on the server.
+ * - `off`: nobody.
+ *
+ * Whoever may enter a server (the right `write`) reaches all its ports through the bastion anyway. What is not public has no port in the kernel's map and no
+ * page; as long as pages cannot be signed in to, `signed-in` and `shared` ports are reached through the bastion alone.
+ */
+import { fault } from './errors.ts';
+import { shorten } from './ids.ts';
+import type { Plan } from './plan.ts';
+
+export const portPolicies = ['public', 'signed-in', 'shared', 'off'] as const;
+export type PortPolicy = (typeof portPolicies)[number];
+
+/** What a server says of its own ports, by name; of the others the plan speaks. */
+export type PortPolicies = Readonly<Record<string, PortPolicy>>;
+
+/** The ports that are pages of the web: the word in their addresses, and the private port. A plan without such a block has the pages all the same. */
+export function webDoorsOf({ config }: Pick<Plan, 'config'>): readonly { readonly name: 'www' | 'usr'; readonly port: number }[] {
+  const portOf = (name: string, usual: number) => config.blocks.find((block) => block.name === name)?.privatePort ?? usual;
+  return [
+    { name: 'www', port: portOf('www', 80) },
+    { name: 'usr', port: portOf('usr', 8000) },
+  ];
+}
+
+/** The ports that have a policy: the plan's blocks, and the web's. */
+export function portNamesOf(plan: Pick<Plan, 'config'>): readonly string[] {
+  return [...new Set([...plan.config.blocks.map(({ name }) => name), ...webDoorsOf(plan).map(({ name }) => name)])];
+}
+
+export function policyOf({ config }: Pick<Plan, 'config'>, own: PortPolicies, name: string): PortPolicy {
+  return own[name] ?? config.policies[name] ?? 'public';
+}
+
+/** What a server says after a change: `default` takes its own word for that port away. Throws `bad-request` for a port or policy that is none. */
+export function changedPolicies(plan: Pick<Plan, 'config'>, own: PortPolicies, change: Readonly<Record<string, string>>): PortPolicies {
+  const names = portNamesOf(plan);
+  const next: Record<string, PortPolicy> = { ...own };
+  for (const [name, word] of Object.entries(change)) {
+    if (!names.includes(name)) throw fault('bad-request', `there is no port "${shorten(name)}" in the plan: it has ${names.join(', ')}`);
+    const policy = portPolicies.find((known) => known === word);
+    if (policy !== undefined) next[name] = policy;
+    else if (word === 'default') Reflect.deleteProperty(next, name);
+    else throw fault('bad-request', `"${shorten(word)}" is no policy of a port: say ${portPolicies.join(', ')} or default`);
+  }
+  return next;
+}

@@ -1,0 +1,150 @@
+/**
+ * What becomes of heads on their way through: pure functions over raw header lists (`[name, value, name, value]`, in order, doubles kept, as Node gives them).
+ * RFC 9110, sections 7.6.1 and 10; RFC 7239; RFC 6265.
+ */
+
+/** Of one connection only (RFC 9110, section 7.6.1), or for a proxy alone. */
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
+/** Said by us alone, whatever a client says. */
+const saidByUs = /^(?:x-forwarded-(?:for|proto|host|port|prefix)|forwarded|x-real-ip|x-myserver-.*)$/u;
+
+/** Would reach beyond the server that says it: to our whole name, or to pages of others. */
+const tooFar = new Set([
+  'service-worker-allowed',
+  'clear-site-data',
+  'strict-transport-security',
+  'alt-svc',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+]);
+
+const addressHeaders = new Set(['location', 'content-location', 'refresh', 'link']);
+
+export interface Passage {
+  /** `/www/123`; empty where the name is the server's own. */
+  readonly prefix: string;
+  /** As the client asked. */
+  readonly host: string;
+  readonly clientAddress: string;
+  /** Ours, as people see it. */
+  readonly port: number;
+}
+
+function* pairs(raw: readonly string[]): Generator<readonly [name: string, lower: string, value: string]> {
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const name = raw[at] ?? '';
+    yield [name, name.toLowerCase(), raw[at + 1] ?? ''];
+  }
+}
+
+/** Meant for the server whatever `Connection` says: without them a request has no host, or no end. */
+const neverOfConnection = new Set(['host', 'content-length']);
+
+/** Names that `Connection` says belong to this connection too. */
+function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
+  const named = [...pairs(raw)].filter(([, lower]) => lower === 'connection').flatMap(([, , value]) => value.toLowerCase().split(','));
+  return new Set(named.map((word) => word.trim()).filter((word) => !neverOfConnection.has(word)));
+}
+
+/** The head that the server gets. `upgrade`: the protocol that the client asks to change to, else undefined. */
+export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: string): readonly string[] {
+  const { prefix, host, clientAddress, port } = passage;
+  const ofConnection = namedByConnection(raw);
+  const kept = [...pairs(raw)].flatMap(([name, lower, value]) =>
+    hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower) ? [] : [name, value],
+  );
+  const forwardedFor = clientAddress.includes(':') ? `"[${clientAddress}]"` : clientAddress;
+  return [
+    ...kept,
+    'X-Forwarded-For',
+    clientAddress,
+    'X-Forwarded-Proto',
+    'http',
+    'X-Forwarded-Host',
+    host,
+    'X-Forwarded-Port',
+    String(port),
+    ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
+    'Forwarded',
+    `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=http`,
+    ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),
+  ];
+}
+
+/** The head that the visitor gets. `keepsUpgrade`: it is the answer 101, which says what the connection is from now on. */
+export function outwardHead(raw: readonly string[], passage: Passage, keepsUpgrade = false): readonly string[] {
+  const ofConnection = namedByConnection(raw);
+  return [...pairs(raw)].flatMap(([name, lower, value]) => {
+    if (keepsUpgrade && (lower === 'upgrade' || lower === 'connection')) return [name, value];
+    if (hopByHop.has(lower) || ofConnection.has(lower) || tooFar.has(lower)) return [];
+    if (lower === 'set-cookie') {
+      const cookie = outwardCookie(value, passage.prefix);
+      return cookie === undefined ? [] : [name, cookie];
+    }
+    return [name, addressHeaders.has(lower) ? outwardAddress(lower, value, passage) : value];
+  });
+}
+
+/** Without Domain, so that no neighbour gets it; below the prefix, so that none is sent it. Undefined: it cannot be had that way. */
+export function outwardCookie(cookie: string, prefix: string): string | undefined {
+  const [pair = '', ...attributes] = cookie.split(';');
+  const name = pair
+    .slice(0, Math.max(0, pair.indexOf('=')))
+    .trim()
+    .toLowerCase();
+  if (name === '__host-myserver') return undefined;
+  // Its path has to be "/", which is everybody's here.
+  if (prefix !== '' && name.startsWith('__host-')) return undefined;
+  const attributeName = (text: string) => text.split('=', 1)[0]?.trim().toLowerCase();
+  const kept = attributes.filter((text) => attributeName(text) !== 'domain');
+  if (prefix === '') return [pair, ...kept].join(';');
+  const path =
+    kept
+      .findLast((text) => attributeName(text) === 'path')
+      ?.split('=')
+      .slice(1)
+      .join('=')
+      .trim() ?? '';
+  const others = kept.filter((text) => attributeName(text) !== 'path');
+  const below = path.startsWith('/') ? belowPrefix(path, prefix) : `${prefix}/`;
+  return [pair, ...others, ` Path=${below}`].join(';');
+}
+
+function outwardAddress(header: string, value: string, passage: Passage): string {
+  if (passage.prefix === '') return value;
+  switch (header) {
+    case 'refresh':
+      return value.replace(
+        /^(\s*[\d.]*\s*[;,]?\s*url\s*=\s*["']?)([^"']*)/iu,
+        (_all, before: string, url: string) => before + mapped(url, passage),
+      );
+    case 'link':
+      return value.replaceAll(/<([^<>]*)>/gu, (_all, url: string) => `<${mapped(url, passage)}>`);
+    default:
+      return mapped(value, passage);
+  }
+}
+
+/** A root-relative address, or one of our own host as it was asked: below the prefix. Any other stays as it is. */
+function mapped(url: string, { prefix, host }: Passage): string {
+  const [, origin = '', path = ''] = /^((?:https?:)?\/\/[^/?#]*)?(\/[^/\\].*|\/)?$/su.exec(url) ?? [];
+  const isOurs = origin === '' || origin.slice(origin.indexOf('//') + 2).toLowerCase() === host.toLowerCase();
+  if (!isOurs || (path === '' && origin === '')) return url;
+  return origin + belowPrefix(path === '' ? '/' : path, prefix);
+}
+
+function belowPrefix(path: string, prefix: string): string {
+  return path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}?`) ? path : prefix + path;
+}

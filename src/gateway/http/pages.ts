@@ -1,0 +1,152 @@
+/** Our own few pages: plain, without scripts, never kept; the same as JSON for programs. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { WebRoute } from '../../core/web-route.ts';
+
+export interface Page {
+  readonly status: number;
+  /** For programs: `server-stopped`. */
+  readonly code: string;
+  readonly title: string;
+  /** Sentences; what stands between backquotes is to be typed. */
+  readonly sentences: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export function frontPage(publicHost: string): Page {
+  return {
+    status: 200,
+    code: 'myserver',
+    title: 'myserver',
+    sentences: [
+      `Servers of ${publicHost}: what server 123 publishes at its port 80 is at \`/www/123/\`, what it has at port 8000 at \`/usr/123/\`.`,
+      'A server of your own is made with `myserver create`.',
+    ],
+  };
+}
+
+export function refusedPage(status: number, sentence: string): Page {
+  return { status, code: 'bad-request', title: 'This cannot be asked', sentences: [capital(`${sentence}.`)] };
+}
+
+export const notFoundPage: Page = {
+  status: 404,
+  code: 'not-found',
+  title: 'There is nothing here',
+  sentences: ['Pages of servers are at `/www/ID/` and `/usr/ID/`.'],
+};
+
+export const startingPage: Page = {
+  status: 503,
+  code: 'starting',
+  title: 'Just starting',
+  sentences: ['The servers are not known here yet. Try again in a second.'],
+  headers: { 'retry-after': '1' },
+};
+
+export function nobodyPage(id: number | undefined): Page {
+  return {
+    status: 404,
+    code: 'no-such-server',
+    title: id === undefined ? 'There is no such server' : `There is no server ${id}`,
+    sentences: ['It may have been dropped, or the address is not quite right. Whoever has servers here sees them with `myserver list`.'],
+  };
+}
+
+export function notPublicPage({ id, port }: WebRoute): Page {
+  return {
+    status: 403,
+    code: 'not-public',
+    title: `This page of server ${id} is not public`,
+    sentences: [
+      `Who may enter the server reaches it through SSH: \`ssh -L ${port === 80 ? 8080 : port}:server-${id}:${port} ${id}@HOST\`.`,
+      'Its owner makes it public with `myserver set`.',
+    ],
+  };
+}
+
+export function stoppedPage({ id }: WebRoute): Page {
+  return {
+    status: 503,
+    code: 'server-stopped',
+    title: `Server ${id} is stopped`,
+    sentences: [`If it is yours: \`myserver start ${id}\` starts it, and this page will be there again.`],
+    headers: { 'retry-after': '30' },
+  };
+}
+
+/** How a server did not answer. */
+export type Failure = 'refused' | 'unreachable' | 'slow' | 'broken';
+
+export function failurePage(failure: Failure, { id, port }: WebRoute): Page {
+  const known: Readonly<Record<Failure, Omit<Page, 'headers'>>> = {
+    refused: {
+      status: 502,
+      code: 'nobody-listens',
+      title: `Server ${id} has no program at port ${port}`,
+      sentences: [
+        `The server runs, and nothing listens at its port ${port} just now.`,
+        `If it is yours: \`myserver ssh ${id}\`, then \`ss -ltn\` shows what listens; a program has to listen at every address, not at 127.0.0.1 alone.`,
+      ],
+    },
+    unreachable: {
+      status: 504,
+      code: 'unreachable',
+      title: `Server ${id} cannot be reached`,
+      sentences: [`It does not take a connection at port ${port}. If it is yours: \`myserver info ${id}\` tells how it is.`],
+    },
+    slow: {
+      status: 504,
+      code: 'no-answer',
+      title: `Server ${id} does not answer`,
+      sentences: [
+        `The program at its port ${port} took the request and says nothing.`,
+        `If it is yours: \`myserver ssh ${id}\`, and look at what it is busy with.`,
+      ],
+    },
+    broken: {
+      status: 502,
+      code: 'broken-answer',
+      title: `Server ${id} broke off`,
+      sentences: [`What came from its port ${port} is no whole answer of HTTP. If it is yours: the program's own log tells more.`],
+    },
+  };
+  return known[failure];
+}
+
+export function sendPage(request: IncomingMessage, response: ServerResponse, page: Page): void {
+  const isJson =
+    /\bapplication\/(?:[\w.-]+\+)?json\b/u.test(request.headers.accept ?? '') && !/\btext\/html\b/u.test(request.headers.accept ?? '');
+  const body = isJson ? jsonOf(page) : htmlOf(page);
+  response.writeHead(page.status, {
+    'content-type': isJson ? 'application/json' : 'text/html; charset=utf-8',
+    'content-length': Buffer.byteLength(body),
+    'cache-control': 'no-store',
+    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    ...page.headers,
+    // What the client still sends is not read: the connection has no further use.
+    ...(request.complete ? {} : { connection: 'close' }),
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function jsonOf({ status, code, title, sentences }: Page): string {
+  const message = [`${title}.`, ...sentences.map((text) => text.replaceAll('`', '"'))].join(' ');
+  return `${JSON.stringify(status === 200 ? { message } : { error: { code, message } })}\n`;
+}
+
+function htmlOf({ title, sentences }: Page): string {
+  const paragraphs = sentences.map((text) => `<p>${escaped(text).replaceAll(/`([^`]*)`/gu, '<code>$1</code>')}</p>`);
+  const style =
+    'body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}code{font-size:1.05em}';
+  return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title><style>${style}</style>\n<h1>${escaped(title)}</h1>\n${paragraphs.join('\n')}\n</html>\n`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}

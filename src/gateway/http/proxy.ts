@@ -1,0 +1,108 @@
+/** One request to a server and its answer back: streamed both ways at the pace of the slower side, nothing kept. */
+import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import { pipeline } from 'node:stream';
+import type { WebRoute } from '../../core/web-route.ts';
+import { inwardHead, outwardHead, type Passage } from './heads.ts';
+import type { Live } from './live.ts';
+import { failurePage, sendPage } from './pages.ts';
+import { askServer, failureOf, hasBody, type ServerTimes, wasKeptTooLong } from './server-request.ts';
+
+export interface Passing extends Passage {
+  readonly route: WebRoute;
+  /** As the server is to be asked: path and query. */
+  readonly path: string;
+}
+
+export interface ProxyParts {
+  readonly agent: Agent;
+  readonly live: Live;
+  readonly times: ServerTimes;
+}
+
+export function proxy(request: IncomingMessage, response: ServerResponse, passing: Passing, parts: ProxyParts): void {
+  const { route } = passing;
+  let current: ClientRequest | undefined;
+  const over = parts.live.add(route, () => {
+    current?.destroy();
+    response.destroy();
+  });
+  response.once('close', () => {
+    over();
+    // Also where all was sent: then it does nothing.
+    current?.destroy();
+  });
+
+  function ask(isAgain: boolean): void {
+    const { asked, waitForAnswer } = askServer({
+      ...parts.times,
+      agent: parts.agent,
+      route,
+      method: request.method ?? 'GET',
+      path: passing.path,
+      head: framed(request, inwardHead(request.rawHeaders, passing)),
+    });
+    current = asked;
+    asked.once('response', (answer) => relay(request, response, answer, passing));
+    asked.on('information', (early) => tellEarly(response, early.statusCode, early.headers.link));
+    asked.once('continue', () => response.writeContinue());
+    asked.once('error', (error) => {
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      if (!isAgain && !hasBody(request) && wasKeptTooLong(asked, error)) return ask(true);
+      sendPage(request, response, failurePage(failureOf(error), route));
+    });
+    send(request, asked, waitForAnswer);
+  }
+
+  ask(false);
+}
+
+/** The body, and what comes behind it. A client that breaks off breaks off the request to the server too. */
+function send(request: IncomingMessage, asked: ClientRequest, waitForAnswer: () => void): void {
+  if (!hasBody(request)) {
+    waitForAnswer();
+    return void asked.end();
+  }
+  asked.flushHeaders();
+  request.once('end', () => {
+    if (request.rawTrailers.length > 0) asked.addTrailers(pairsOf(request.rawTrailers));
+    waitForAnswer();
+    asked.end();
+  });
+  request.once('aborted', () => asked.destroy());
+  request.on('error', () => asked.destroy());
+  request.pipe(asked, { end: false });
+}
+
+/** How long the body is must be said to the server as it was said to us: by its length, or in pieces. */
+function framed(request: IncomingMessage, head: readonly string[]): readonly string[] {
+  if (request.headers['transfer-encoding'] !== undefined) return [...head, 'Transfer-Encoding', 'chunked'];
+  const isUsual = /^(?:POST|PUT|PATCH)$/u.test(request.method ?? '');
+  return isUsual && request.headers['content-length'] === undefined ? [...head, 'Content-Length', '0'] : head;
+}
+
+function relay(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage, passage: Passage): void {
+  if (response.destroyed) return void answer.destroy();
+  const head = outwardHead(answer.rawHeaders, passage);
+  // It answered before it had read everything: what is still sent would be taken for another request.
+  const leftOver = request.complete ? [] : ['Connection', 'close'];
+  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, [...head, ...leftOver]);
+  response.flushHeaders();
+  answer.once('end', () => {
+    if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers));
+  });
+  // Where the server breaks off, so does this: a cut answer must not look whole.
+  pipeline(answer, response, (error) => {
+    if (error) response.destroy();
+  });
+}
+
+function tellEarly(response: ServerResponse, status: number, link: string | readonly string[] | undefined): void {
+  if (status === 102) response.writeProcessing();
+  if (status === 103 && link !== undefined) response.writeEarlyHints({ link: [link].flat() });
+}
+
+function pairsOf(raw: readonly string[]): readonly (readonly [string, string])[] & [string, string][] {
+  const pairs: [string, string][] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) pairs.push([raw[at] ?? '', raw[at + 1] ?? '']);
+  return pairs;
+}
