@@ -1,5 +1,7 @@
 /** Servers' pages at the one address, by curl from the machine outside: what is public is served, and nothing else. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksImages, testBases } from '../src/testing/test-installation.ts';
@@ -29,7 +31,7 @@ interface Answer {
 suite('web x curl', { skip: lacksImages }, () => {
   let room: BastionRoom;
   before(async () => {
-    room = await makeBastionRoom({ images: ['minimal', 'web'], config: { web: { port: 80, domain } } });
+    room = await makeBastionRoom({ images: ['minimal', 'web'], config: { web: { port: 80, httpsPort: 443, domain } } });
     const { installation } = room;
     await room.person('jbond007', '--role', 'administrator');
     await Promise.all([
@@ -82,6 +84,20 @@ suite('web x curl', { skip: lacksImages }, () => {
     const { status, body } = await curl('/', '-H', `Host: ${ids.web}.www.${domain}`);
     assert.equal(status, 200);
     assert.match(body, /server-3/u);
+  });
+
+  test('by HTTPS too, once the host’s authority is trusted; on the host’s own name servers’ pages only lead to their own', async () => {
+    const ca = join(room.installation.engine.dir, 'authority.pem');
+    await writeFile(ca, (await curl('/.well-known/myserver/authority.pem')).body);
+    const names = [`www.${domain}`, `${ids.web}.www.${domain}`, domain];
+    const https = ['--cacert', ca, ...names.flatMap((name) => ['--resolve', `${name}:443:${room.host}`])];
+    const get = async (url: string) =>
+      (await room.installation.run('client', ['curl', '-sS', '-w', String.raw`\n%{http_code} %{redirect_url}`, ...https, url])).stdout;
+    assert.match(await get(`https://www.${domain}/www/${ids.web}/`), /<h1>server-3<\/h1>[\s\S]*\n200 $/u);
+    assert.match(await get(`https://${ids.web}.www.${domain}/`), /<h1>server-3<\/h1>[\s\S]*\n200 $/u);
+    assert.match(await get(`https://${domain}/www/${ids.web}/a?b`), new RegExp(`\n307 https://www.${domain}/www/${ids.web}/a\\?b$`, 'u'));
+    const stranger = ['curl', '-sS', '--resolve', `${domain}:443:${room.host}`, `https://${domain}/`];
+    assert.notEqual((await room.installation.run('client', stranger)).exitCode, 0, 'nobody trusts it who did not say so');
   });
 
   test('info and the plan tell these addresses', async () => {

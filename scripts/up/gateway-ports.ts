@@ -9,8 +9,9 @@ export async function freeBastionPort(): Promise<number | undefined> {
 }
 
 /** The same for servers' pages. */
-export async function freeWebPort(): Promise<number | undefined> {
-  return await firstFree(usualWebPorts, []);
+export async function freeWebPorts(): Promise<{ readonly port?: number; readonly httpsPort?: number }> {
+  const [port, httpsPort] = [await firstFree(usualWebPorts.http, []), await firstFree(usualWebPorts.https, [])];
+  return { ...(port === undefined ? {} : { port }), ...(httpsPort === undefined ? {} : { httpsPort }) };
 }
 
 async function firstFree(usual: readonly number[], reserved: Iterable<number>): Promise<number | undefined> {

@@ -13,7 +13,7 @@ import { systemOfCodename } from '../../src/host/image/recipe.ts';
 import { readRelease, writeWhole } from '../../src/host/packages.ts';
 import { takeSteps, type HostStep } from '../../src/host/step.ts';
 import { readHostPorts } from '../../src/network/host-ports.ts';
-import { freeBastionPort, freeWebPort } from './gateway-ports.ts';
+import { freeBastionPort, freeWebPorts } from './gateway-ports.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
 import { bastionOf, gatewayAccountStep, gatewayStep } from './gateway-service.ts';
@@ -80,11 +80,10 @@ function configStep(): HostStep {
       // Images are built from the host's own sources, so a host of another release offers that one first.
       const defaults = system === undefined || system === 'debian12' ? {} : { defaults: { system } };
       const port = await freeBastionPort();
-      const webPort = await freeWebPort();
       const value = {
         ...defaults,
         ...(port === undefined ? {} : { bastion: { port } }),
-        ...(webPort === undefined ? {} : { web: { port: webPort } }),
+        web: await freeWebPorts(),
       };
       await writeWhole(defaultConfigPath, `${JSON.stringify(value, undefined, 2)}\n`);
     },
@@ -103,7 +102,12 @@ function planStep(config: Config): HostStep {
         ownListeners: [
           { name: 'local API', port: api.port },
           ...portsOf(bastion, usualBastionPorts).map((port) => ({ name: 'bastion', port })),
-          ...portsOf(web, usualWebPorts).map((port) => ({ name: "servers' pages", port })),
+          ...web.listeners.flatMap((listener) =>
+            portsOf({ isEnabled: web.isEnabled, port: web.ports[listener] }, usualWebPorts[listener]).map((port) => ({
+              name: "servers' pages",
+              port,
+            })),
+          ),
         ],
         ownBridge: engine.network,
       });
@@ -122,7 +126,7 @@ function planStep(config: Config): HostStep {
 }
 
 /** Where nothing is said, the second where the first is taken. */
-function portsOf({ isEnabled, port }: Pick<Config['web'], 'isEnabled' | 'port'>, usual: readonly number[]): readonly number[] {
+function portsOf({ isEnabled, port }: Pick<Config['bastion'], 'isEnabled' | 'port'>, usual: readonly number[]): readonly number[] {
   if (!isEnabled) return [];
   return port === undefined ? usual : [port];
 }

@@ -37,8 +37,5 @@ export const registerPlan: Register = (program, invocation) => {
 };
 
 function pagesAt(web: PlanView['web']): string {
-  if (web === null) return 'not served here';
-  const port = web.port === 80 ? '' : `:${web.port}`;
-  const below = `http://${web.host}${port}/www/ID/ and /usr/ID/`;
-  return web.domain === null ? below : `${below}, http://ID.www.${web.domain}${port}/`;
+  return web === null ? 'not served here' : [...web.urls, ...(web.authority === null ? [] : [`certified by ${web.authority}`])].join(', ');
 }

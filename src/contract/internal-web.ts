@@ -15,7 +15,11 @@ const RouteSchema = Type.Object({
   isUp: Type.Boolean(),
 });
 
-const StateSchema = Type.Object({ routes: Type.Array(RouteSchema) });
+const StateSchema = Type.Object({
+  routes: Type.Array(RouteSchema),
+  certificates: Type.Array(Type.Object({ names: Type.Array(Type.String()), chain: Type.String(), key: Type.String() })),
+  authority: nullable(Type.String()),
+});
 
 export const internalWebRoutes = {
   webState: {

@@ -192,7 +192,14 @@ export const internalRoutes = {
     body: body({
       sessions: Type.Array(LiveSessionSchema, { maxItems: 50_000 }),
       bastion: nullable(Type.Object({ port: Type.Integer() }, { description: 'where it listens; null while it does not take anybody in' })),
-      web: Type.Optional(nullable(Type.Object({ port: Type.Integer() }, { description: "where servers' pages are served by plain HTTP" }))),
+      web: Type.Optional(
+        nullable(
+          Type.Object(
+            { http: nullable(Type.Integer()), https: nullable(Type.Integer()), content: nullable(Type.Integer()) },
+            { description: "where servers' pages are served; null while they are not" },
+          ),
+        ),
+      ),
     }),
     response: Type.Object({ end: Type.Array(Type.Object({ id: Type.String(), reason: Type.String() })) }),
   },

@@ -280,8 +280,11 @@ export const PlanSchema = Type.Object(
     ),
     web: nullable(
       Type.Object(
-        { host: Type.String(), port: Type.Integer(), domain: nullable(Type.String()) },
-        { description: "servers' pages at http://HOST:PORT/www/ID/, and at http://ID.www.DOMAIN:PORT/; null where none are served" },
+        {
+          urls: Type.Array(Type.String()),
+          authority: nullable(Type.String({ description: 'where the authority is to be had that certifies them' })),
+        },
+        { description: "servers' pages, with ID in place of one; null where none are served" },
       ),
     ),
     bastion: nullable(

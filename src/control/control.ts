@@ -10,7 +10,7 @@ import type { Generation, ServerId } from '../core/ids.ts';
 import type { RecordingPolicy } from '../core/recording.ts';
 import type { Limits, SeenState } from '../core/server.ts';
 import type { Plan } from '../core/plan.ts';
-import type { WebOrigins } from '../core/web-route.ts';
+import type { WebOrigins } from '../core/web-origins.ts';
 import type { ImageSeen, Usage } from '../engines/engine.ts';
 import type { Operation } from '../store/records.ts';
 import type { ServerRecord } from '../store/servers.ts';
@@ -176,6 +176,8 @@ export interface InstallationFacts {
   readonly bastion: () => Bastion | undefined;
   /** Where servers' pages are; undefined while nothing serves them. */
   readonly web: () => WebOrigins | undefined;
+  /** By an authority of the host's own. */
+  readonly isSelfCertified: () => boolean;
   readonly recording: RecordingPolicy;
 }
 

@@ -27,12 +27,14 @@ import { creationHandler } from './servers/creation.ts';
 import { lifeHandlers } from './servers/life.ts';
 import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
-import { makeWebRoutes } from './web/web-routes.ts';
+import { makeWebRoutes, type WebRoutesOptions } from './web/web-routes.ts';
 import { makeWorld, type World } from './world.ts';
 
 export interface ServerControlOptions {
   readonly store: Store;
   readonly engine: Engine;
+  /** What visitors of the web are shown. */
+  readonly certificates: WebRoutesOptions['certificates'];
   readonly firewall: Firewall;
   readonly plan: Plan;
   readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
@@ -69,7 +71,7 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
   const events = makeEventBus(log);
   const lanes = makeLanes();
   const world = makeWorld({ store, engine, log });
-  const web = makeWebRoutes({ store, plan, clock });
+  const web = makeWebRoutes(options);
   const rules = makeRules({ ...options, web, log });
   const access = makeAccessDesk({ store, plan, clock });
   let handlers: OperationHandlers = {};

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { parseGeneration, parseServerId } from './ids.ts';
 import type { PortPolicy } from './port-policy.ts';
-import { makeWebMap, urlsOf, type WebRoute } from './web-route.ts';
+import { type WebOrigins } from './web-origins.ts';
+import { makeWebMap, type WebRoute } from './web-route.ts';
 
 const generation = parseGeneration('11111111-1111-4111-8111-111111111111');
 const routeOf = (id: number, door: string, policy: PortPolicy = 'public'): WebRoute => ({
@@ -16,17 +17,25 @@ const routeOf = (id: number, door: string, policy: PortPolicy = 'public'): WebRo
 });
 const seven = routeOf(7, 'www');
 const sevenUsr = routeOf(7, 'usr', 'off');
-const map = makeWebMap({ routes: [seven, sevenUsr, routeOf(0, 'usr')] }, { domain: 'Example.org' });
+const plain: WebOrigins = {
+  publicHost: 'host.example',
+  domain: 'Example.org',
+  ports: { http: 80, https: undefined, content: undefined },
+  isHttpsOnly: false,
+};
+const secure: WebOrigins = { ...plain, ports: { http: 80, https: 443, content: undefined } };
+const routes = [seven, sevenUsr, routeOf(0, 'usr')];
+const map = makeWebMap({ routes }, plain);
 
 suite("the web's map", () => {
   test('a path below a door and an ID leads to that port, whatever the name of the host', () => {
     for (const host of ['host.example', 'localhost:9080', '192.0.2.1', '[::1]:80', ''])
-      assert.deepEqual(map.find(host, '/www/7/a?b=/usr/0/'), { kind: 'route', route: seven, prefix: '/www/7' });
+      assert.deepEqual(map.find('http', host, '/www/7/a?b=/usr/0/'), { kind: 'route', route: seven, prefix: '/www/7' });
   });
 
   test('without the slash behind the ID it leads there, query and all', () => {
-    assert.deepEqual(map.find('h', '/www/7'), { kind: 'redirect', location: '/www/7/' });
-    assert.deepEqual(map.find('h', '/www/7?a=b'), { kind: 'redirect', location: '/www/7/?a=b' });
+    assert.deepEqual(map.find('http', 'h', '/www/7'), { kind: 'redirect', status: 308, location: '/www/7/' });
+    assert.deepEqual(map.find('http', 'h', '/www/7?a=b'), { kind: 'redirect', status: 308, location: '/www/7/?a=b' });
   });
 
   test('an ID is written one way only, and whatever else is ours', () => {
@@ -43,37 +52,68 @@ suite("the web's map", () => {
       '/ssh/7/',
       '/www//7/',
     ])
-      assert.deepEqual(map.find('host.example', target), { kind: 'own' }, target);
+      assert.deepEqual(map.find('http', 'host.example', target), { kind: 'own' }, target);
   });
 
   test('a server that is not there is nobody, and a port that is not public is not served', () => {
-    assert.deepEqual(map.find('h', '/www/8/'), { kind: 'nobody', id: 8 });
-    assert.deepEqual(map.find('h', '/usr/7/'), { kind: 'not-public', route: sevenUsr });
-    assert.deepEqual(map.find('h', '/usr/7'), { kind: 'not-public', route: sevenUsr });
-    assert.deepEqual(map.find('7.usr.example.org', '/'), { kind: 'not-public', route: sevenUsr });
+    assert.deepEqual(map.find('http', 'h', '/www/8/'), { kind: 'nobody', id: 8 });
+    assert.deepEqual(map.find('http', 'h', '/usr/7/'), { kind: 'not-public', route: sevenUsr });
+    assert.deepEqual(map.find('http', 'h', '/usr/7'), { kind: 'not-public', route: sevenUsr });
+    assert.deepEqual(map.find('http', '7.usr.example.org', '/'), { kind: 'not-public', route: sevenUsr });
   });
 
   test('a name below the domain is one port of one server, and no path on it leads to another', () => {
     for (const host of ['7.www.example.org', '7.WWW.example.ORG:9080', '7.www.example.org.'])
-      assert.deepEqual(map.find(host, '/usr/0/'), { kind: 'route', route: seven, prefix: '' });
-    assert.deepEqual(map.find('8.www.example.org', '/www/7/'), { kind: 'nobody', id: 8 });
-    assert.deepEqual(map.find('x.7.www.example.org', '/www/7/'), { kind: 'nobody', id: undefined });
-    assert.deepEqual(map.find('07.www.example.org', '/www/7/'), { kind: 'nobody', id: undefined });
+      assert.deepEqual(map.find('http', host, '/usr/0/'), { kind: 'route', route: seven, prefix: '' });
+    assert.deepEqual(map.find('http', '8.www.example.org', '/www/7/'), { kind: 'nobody', id: 8 });
+    assert.deepEqual(map.find('http', 'x.7.www.example.org', '/www/7/'), { kind: 'nobody', id: undefined });
+    assert.deepEqual(map.find('http', '07.www.example.org', '/www/7/'), { kind: 'nobody', id: undefined });
   });
 
   test('a name that only looks like one below the domain is none', () => {
     for (const host of ['7.www.example.org.evil.example', '7.www.evil-example.org', '7.www.org', 'example.org', 'www.example.org'])
-      assert.deepEqual(map.find(host, '/'), { kind: 'own' }, host);
+      assert.deepEqual(map.find('http', host, '/'), { kind: 'own' }, host);
+  });
+});
+
+suite("the web's map by HTTPS", () => {
+  const map443 = makeWebMap({ routes }, secure);
+  const without = makeWebMap({ routes }, { ...secure, domain: undefined, ports: { http: 9080, https: 9443, content: 9444 } });
+
+  test('on our own name, servers’ pages are elsewhere: there is nothing of theirs beside ours', () => {
+    assert.deepEqual(map443.find('https', 'host.example', '/www/7/a?b'), {
+      kind: 'redirect',
+      status: 307,
+      location: 'https://www.example.org/www/7/a?b',
+    });
+    assert.deepEqual(without.find('https', 'h:9443', '/www/7/'), {
+      kind: 'redirect',
+      status: 307,
+      location: 'https://host.example:9444/www/7/',
+    });
+    assert.deepEqual(map443.find('https', 'host.example', '/'), { kind: 'own' });
   });
 
-  test('people are told only addresses that answer', () => {
-    const origins = { publicHost: 'host.example', domain: undefined, httpPort: 9080 };
-    assert.deepEqual(urlsOf(origins, seven), ['http://host.example:9080/www/7/']);
-    assert.deepEqual(urlsOf({ ...origins, domain: 'example.org', httpPort: 80 }, seven), [
-      'http://host.example/www/7/',
-      'http://7.www.example.org/',
-    ]);
-    assert.deepEqual(urlsOf({ ...origins, publicHost: '2001:db8::1' }, seven), ['http://[2001:db8::1]:9080/www/7/']);
-    assert.deepEqual(urlsOf(origins, sevenUsr), []);
+  test('where they are, there is nothing of ours', () => {
+    assert.deepEqual(map443.find('https', 'WWW.example.org:443', '/www/7/a'), { kind: 'route', route: seven, prefix: '/www/7' });
+    assert.deepEqual(map443.find('https', 'www.example.org', '/'), { kind: 'nobody', id: undefined });
+    assert.deepEqual(without.find('content', 'h:9444', '/www/7'), { kind: 'redirect', status: 308, location: '/www/7/' });
+    assert.deepEqual(without.find('content', 'h:9444', '/.well-known/myserver/sign-in'), { kind: 'nobody', id: undefined });
+  });
+
+  test('a server’s own name is the same by both', () => {
+    assert.deepEqual(map443.find('https', '7.www.example.org', '/usr/0/'), { kind: 'route', route: seven, prefix: '' });
+  });
+
+  test('where plain HTTP only leads to HTTPS, every address has its place there', () => {
+    const only = makeWebMap({ routes }, { ...secure, isHttpsOnly: true });
+    const location = (host: string, target: string) => only.find('http', host, target);
+    assert.deepEqual(location('host.example', '/a'), { kind: 'redirect', status: 308, location: 'https://host.example/a' });
+    assert.deepEqual(location('any.example', '/www/7/a?b'), {
+      kind: 'redirect',
+      status: 308,
+      location: 'https://www.example.org/www/7/a?b',
+    });
+    assert.deepEqual(location('7.usr.example.org:80', '/a'), { kind: 'redirect', status: 308, location: 'https://7.usr.example.org/a' });
   });
 });

@@ -4,6 +4,8 @@
  */
 import type { Generation, ServerId } from './ids.ts';
 import type { PortPolicy } from './port-policy.ts';
+import type { WebCertificate } from './web-certificate.ts';
+import { contentHost, contentOrigin, portalOrigin, type WebListener, type WebOrigins } from './web-origins.ts';
 
 /** One port of one server, as the web reaches it. */
 export interface WebRoute {
@@ -19,21 +21,16 @@ export interface WebRoute {
   readonly isUp: boolean;
 }
 
-/** Everything the edge has to know about servers: stated whole, as often as one likes. */
+/** Everything the edge has to know: stated whole, as often as one likes. */
 export interface WebState {
   readonly routes: readonly WebRoute[];
+  /** What visitors are shown who do not name a host is the first. */
+  readonly certificates: readonly WebCertificate[];
+  /** PEM of the authority that people may trust for trials; undefined where certificates are from elsewhere. */
+  readonly authority: string | undefined;
 }
 
-export const nothingOnTheWeb: WebState = { routes: [] };
-
-/** Our own names and ports, as people outside see them. */
-export interface WebOrigins {
-  /** The name people know the host by: `host.example.org`, `localhost`, or an address. */
-  readonly publicHost: string;
-  /** Servers have names below it: `123.www.DOMAIN`. */
-  readonly domain: string | undefined;
-  readonly httpPort: number;
-}
+export const nothingOnTheWeb: WebState = { routes: [], certificates: [], authority: undefined };
 
 /** Where one request goes. */
 export type WebFound =
@@ -41,25 +38,28 @@ export type WebFound =
   | { readonly kind: 'own' }
   /** To that port, with what the path begins with taken off. The prefix is `/www/123`, or empty where the name is the server's own. */
   | { readonly kind: 'route'; readonly route: WebRoute; readonly prefix: string }
-  /** To a path of the same origin, with method and body (RFC 9110, section 15.4.9). */
-  | { readonly kind: 'redirect'; readonly location: string }
+  /** To another address, with method and body: 308 for good, 307 as long as we are set up as we are (RFC 9110, sections 15.4.8 and 15.4.9). */
+  | { readonly kind: 'redirect'; readonly status: 307 | 308; readonly location: string }
   | { readonly kind: 'not-public'; readonly route: WebRoute }
   /** A server that is not there, or a name below ours that can be nobody's. */
   | { readonly kind: 'nobody'; readonly id: number | undefined };
 
 export interface WebMap {
   /** `host` as the request said it, with or without a port; `target` the path with the query, beginning with `/`. O(1) in the number of routes. */
-  find(host: string, target: string): WebFound;
+  find(listener: WebListener, host: string, target: string): WebFound;
 }
 
 const idPattern = String.raw`(0|[1-9]\d{0,4})`;
 const belowDoor = new RegExp(String.raw`^\/([a-z][a-z\d-]{0,15})\/${idPattern}(?=$|[/?])`, 'u');
 const ownName = new RegExp(String.raw`^${idPattern}\.([a-z][a-z\d-]{0,15})$`, 'u');
 
-export function makeWebMap({ routes }: WebState, { domain }: Pick<WebOrigins, 'domain'>): WebMap {
+export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOrigins): WebMap {
   const byDoor = new Map(routes.map((route) => [`${route.door} ${route.id}`, route]));
   const doors = new Set(['www', 'usr', ...routes.map(({ door }) => door)]);
-  const below = domain === undefined ? undefined : `.${domain.toLowerCase()}`;
+  const below = origins.domain === undefined ? undefined : `.${origins.domain.toLowerCase()}`;
+  const contentName = origins.domain === undefined ? undefined : contentHost(origins.domain);
+  const content = contentOrigin(origins);
+  const portal = portalOrigin(origins);
 
   function at(door: string, id: number, prefix: string): WebFound {
     const route = byDoor.get(`${door} ${id}`);
@@ -75,34 +75,53 @@ export function makeWebMap({ routes }: WebState, { domain }: Pick<WebOrigins, 'd
     return id === undefined ? { kind: 'nobody', id } : at(door, Number(id), '');
   }
 
+  function isBelowDoor(target: string): boolean {
+    return doors.has(belowDoor.exec(target)?.[1] ?? '');
+  }
+
   function byPath(target: string): WebFound | undefined {
     const [prefix = '', door = '', id] = belowDoor.exec(target) ?? [];
     if (!doors.has(door)) return undefined;
     const found = at(door, Number(id), prefix);
     const rest = target.slice(prefix.length);
     // Relative addresses of the first page would else lead beside the prefix.
-    return found.kind === 'route' && !rest.startsWith('/') ? { kind: 'redirect', location: `${prefix}/${rest}` } : found;
+    return found.kind === 'route' && !rest.startsWith('/') ? { kind: 'redirect', status: 308, location: `${prefix}/${rest}` } : found;
   }
 
-  return { find: (host, target) => byName(hostName(host)) ?? byPath(target) ?? { kind: 'own' } };
+  /** The same by HTTPS. Undefined where HTTPS has no such place. */
+  function secured(name: string, target: string): WebFound | undefined {
+    const to = (place: string | undefined): WebFound | undefined =>
+      place === undefined ? undefined : { kind: 'redirect', status: 308, location: place + target };
+    const port = origins.ports.https === 443 ? '' : `:${origins.ports.https}`;
+    if (portal !== undefined && byName(name) !== undefined) return to(`https://${name}${port}`);
+    return isBelowDoor(target) ? to(content) : to(portal);
+  }
+
+  function byHttps(name: string, target: string): WebFound {
+    if (name === contentName) return byPath(target) ?? { kind: 'nobody', id: undefined };
+    const named = byName(name);
+    if (named !== undefined) return named;
+    if (content === undefined || !isBelowDoor(target)) return { kind: 'own' };
+    return { kind: 'redirect', status: 307, location: content + target };
+  }
+
+  return {
+    find(listener, host, target) {
+      const name = hostName(host);
+      switch (listener) {
+        case 'http':
+          return (origins.isHttpsOnly ? secured(name, target) : undefined) ?? byName(name) ?? byPath(target) ?? { kind: 'own' };
+        case 'https':
+          return byHttps(name, target);
+        case 'content':
+          return byPath(target) ?? { kind: 'nobody', id: undefined };
+      }
+    },
+  };
 }
 
 /** The name alone, in lower case: without port, and without the dot that may end it. `[::1]:80` is `[::1]`. */
 function hostName(host: string): string {
   const [name = ''] = /^(?:\[[^\]]*\]|[^:]*)/u.exec(host.trim()) ?? [];
   return name.toLowerCase().replace(/\.$/u, '');
-}
-
-/** The addresses of a port by the web, for people. None where it is not public. */
-export function urlsOf(
-  { publicHost, domain, httpPort }: WebOrigins,
-  { id, door, policy }: Pick<WebRoute, 'id' | 'door' | 'policy'>,
-): readonly string[] {
-  if (policy !== 'public') return [];
-  const port = httpPort === 80 ? '' : `:${httpPort}`;
-  const host = publicHost.includes(':') ? `[${publicHost}]` : publicHost;
-  return [
-    `http://${host}${port}/${door}/${id}/`,
-    ...(domain === undefined ? [] : [`http://${id}.${door}.${domain.toLowerCase()}${port}/`]),
-  ];
 }

@@ -10,16 +10,19 @@ import { metadataNetwork } from '../core/ruleset.ts';
 import { type RecordingPolicy, recordingPolicies } from '../core/recording.ts';
 import { parsePublicKeys, publicKeyLine } from '../core/ssh-key.ts';
 import { parseSize } from '../core/sizes.ts';
+import type { WebListener, WebPorts } from '../core/web-origins.ts';
+import type { CertificateFiles } from '../host/certificates/read.ts';
 
 export const defaultRecordingsDir = '/var/lib/myserver-gateway/recordings';
 
 /** Where the bastion is: the first that is free, when `up` writes the configuration, or when the gateway starts where that does not say. */
 export const usualBastionPorts: readonly number[] = [22, 3022];
-/** The same for plain HTTP. */
-export const usualWebPorts: readonly number[] = [80, 9080];
+/** The same for the web. */
+export const usualWebPorts: Readonly<Record<WebListener, readonly number[]>> = { http: [80, 9080], https: [443, 9443], content: [9444] };
 
 const text = Type.String({ minLength: 1, maxLength: 4096 });
 const port = Type.Integer({ minimum: 1, maximum: 65_535 });
+const portOrNone = Type.Integer({ minimum: 0, maximum: 65_535 });
 
 const DestinationSchema = Type.Object(
   { address: text, port, group: Type.Optional(text), names: Type.Optional(Type.Array(text)) },
@@ -58,6 +61,14 @@ export const webFields = {
   enabled: Type.Boolean(),
   /** Plain HTTP. Where nothing is said, chosen at each start: 80 if it is free, else 9080. `up` writes down what it finds free. */
   port,
+  /** HTTPS, as HTTP: 443, else 9443. 0: none. */
+  httpsPort: portOrNone,
+  /** HTTPS of servers' pages below prefixes where there is no domain: an origin apart from our own pages. 9444. */
+  contentPort: port,
+  /** Plain HTTP only leads to HTTPS. */
+  httpsOnly: Type.Boolean(),
+  /** PEM files that somebody else keeps in order; none: an authority of this host's own. */
+  certificates: Type.Array(Type.Object({ chain: text, key: text }, { additionalProperties: false }), { maxItems: 100 }),
   /** Servers get names below it, `123.www.DOMAIN`: it and `*.www.DOMAIN`, `*.usr.DOMAIN` lead to this host. */
   domain: Type.String({
     pattern: String.raw`^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$`,
@@ -87,8 +98,11 @@ export interface GatewayConfig {
   };
   readonly web: {
     readonly isEnabled: boolean;
+    readonly listeners: readonly WebListener[];
     /** Undefined: chosen at each start. */
-    readonly port: number | undefined;
+    readonly ports: WebPorts;
+    readonly isHttpsOnly: boolean;
+    readonly certificates: readonly CertificateFiles[];
     readonly domain: string | undefined;
     readonly answerMs: number;
   };
@@ -123,7 +137,10 @@ export function readGatewayConfig(
     // The edge lives in the gateway, which is there for the bastion.
     web: {
       isEnabled: (web.enabled ?? true) && (bastion.enabled ?? true),
-      port: web.port,
+      listeners: web.httpsPort === 0 ? ['http'] : web.domain === undefined ? ['http', 'https', 'content'] : ['http', 'https'],
+      ports: { http: web.port, https: web.httpsPort, content: web.contentPort },
+      isHttpsOnly: web.httpsOnly ?? false,
+      certificates: web.certificates ?? [],
       domain: web.domain,
       answerMs: (web.answerSeconds ?? 60) * 1000,
     },

@@ -12,6 +12,7 @@ import { makeHttpEdge } from '../gateway/http/http-edge.ts';
 import { makeWebFollowing } from '../gateway/http/web-following.ts';
 import type { Config } from './config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
+import type { GatewayPorts } from './gateway-ports.ts';
 import { letBuffersPass } from './heap.ts';
 import { runServices } from './lifecycle.ts';
 import { webOriginsOf } from './web-origins.ts';
@@ -19,13 +20,7 @@ import { webOriginsOf } from './web-origins.ts';
 /** Control is asked again so often while it does not answer. */
 const retryMs = 1000;
 
-/** `web` undefined: no pages are served. */
-export interface GatewayPorts {
-  readonly bastion: number;
-  readonly web: number | undefined;
-}
-
-export async function work(config: Config, log: Log, { bastion: port, web: webPort }: GatewayPorts): Promise<void> {
+export async function work(config: Config, log: Log, { bastion: port, web: webPorts }: GatewayPorts): Promise<void> {
   letBuffersPass();
   const link = makeControlLink(gatewaySocketPath(config.runDir));
   const hello = await untilControlAnswers(link, log);
@@ -53,19 +48,19 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
     drainMs: () => drainMs,
     onListening: () => telling.nudge(),
   });
-  const origins = webOriginsOf(config, hello.publicHost, webPort);
+  const origins = webOriginsOf(config, hello.publicHost, webPorts);
   const edge =
     origins === undefined
       ? undefined
       : makeHttpEdge({
           origins,
           network: hello.network,
-          listen: { host: config.gateway.host, port: origins.httpPort },
+          listen: { host: config.gateway.host, ports: origins.ports },
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
           log,
         });
-  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port, webPort: () => edge?.address()?.port });
+  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port, webPorts: () => edge?.ports() });
   ledger.onChange(() => telling.nudge());
   const web = edge === undefined ? [] : [makeWebFollowing({ link, edge, log }), edge];
   await runServices([telling, ...web, bastion], log, { longestEndMs: () => drainMs + 8000 });

@@ -6,17 +6,15 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
-import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { type Config, defaultConfigPath, loadConfig } from './config.ts';
-import { usualBastionPorts, usualWebPorts } from './gateway-config.ts';
+import { chooseGatewayPorts, type GatewayPorts } from './gateway-ports.ts';
 import { makeLog } from './log.ts';
 
-const portVariable = 'MYSERVER_BASTION_PORT';
-const webPortVariable = 'MYSERVER_WEB_PORT';
+const portsVariable = 'MYSERVER_GATEWAY_PORTS';
 const retryMs = 1000;
 /** A worker that ends sooner than this after its start is begun again slowly. */
 const soonMs = 5000;
@@ -31,7 +29,7 @@ export async function main(): Promise<void> {
     const config = await readConfig();
     if (cluster.isPrimary) return await keepWorkers(config, log);
     const { work } = await import('./gateway-worker.ts');
-    await work(config, log, { bastion: Number(process.env[portVariable]), web: Number(process.env[webPortVariable]) || undefined });
+    await work(config, log, JSON.parse(process.env[portsVariable] ?? '') as GatewayPorts);
   } catch (error) {
     log.error({ error: messageOf(error) }, 'the gateway cannot run');
     process.exitCode = 1;
@@ -43,8 +41,7 @@ async function readConfig(): Promise<Config> {
 }
 
 async function keepWorkers(config: Config, log: Log): Promise<void> {
-  let port = await choosePort(config);
-  let webPort = await chooseWebPort(config, log);
+  let ports = await chooseGatewayPorts(config, log);
   const current = new Set<Worker>();
   const listening = new WeakSet<Worker>();
   /** They go when all of `current` listen. */
@@ -59,10 +56,10 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
 
   function begin(): void {
     const began = performance.now();
-    const worker = cluster.fork({ [portVariable]: String(port), [webPortVariable]: String(webPort ?? '') });
+    const worker = cluster.fork({ [portsVariable]: JSON.stringify(ports) });
     current.add(worker);
     worker.on('listening', ({ port: at }) => {
-      if (at === port) listening.add(worker);
+      if (at === ports.bastion) listening.add(worker);
       retire();
     });
     worker.once('exit', (code, signal) => {
@@ -81,9 +78,7 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
   async function reload(): Promise<void> {
     const next = await readConfig();
     log.info({}, 'new workers; the old ones finish what lives');
-    // One that was chosen stays: the old workers have it still.
-    port = next.bastion.port ?? port;
-    webPort = next.web.isEnabled ? (next.web.port ?? webPort ?? (await chooseWebPort(next, log))) : undefined;
+    ports = await chooseGatewayPorts(next, log, ports);
     retiring = [...retiring, ...current];
     current.clear();
     beginAll(next);
@@ -102,41 +97,4 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
   for (const worker of all) worker.process.kill('SIGTERM');
   await Promise.race([Promise.all(exits), sleep(8000, undefined, { ref: false })]);
   process.exit(0);
-}
-
-/** The configured one, else the first of the usual ones that is free. */
-async function choosePort({ bastion, gateway }: Config): Promise<number> {
-  if (bastion.port !== undefined) return bastion.port;
-  const { port, refusals } = await firstFree(usualBastionPorts, gateway.host);
-  if (port !== undefined) return port;
-  throw new Error(
-    `the bastion can listen at none of the ports ${usualBastionPorts.join(' and ')} (${refusals}): set "bastion": { "port": ... } in the configuration`,
-  );
-}
-
-/** Without any, people still come in by SSH: that is told, and no reason not to run. */
-async function chooseWebPort({ web, gateway }: Config, log: Log): Promise<number | undefined> {
-  if (!web.isEnabled || web.port !== undefined) return web.isEnabled ? web.port : undefined;
-  const { port, refusals } = await firstFree(usualWebPorts, gateway.host);
-  if (port === undefined) log.error({ refusals }, 'servers\' pages are not served: set "web": { "port": ... } in the configuration');
-  return port;
-}
-
-async function firstFree(
-  ports: readonly number[],
-  host: string | undefined,
-): Promise<{ readonly port?: number; readonly refusals: string }> {
-  const refusals: string[] = [];
-  for (const port of ports) {
-    const probe = createServer();
-    probe.listen({ host, port });
-    const refusal = await Promise.race([
-      once(probe, 'listening').then(() => undefined),
-      once(probe, 'error').then(([error]) => messageOf(error)),
-    ]);
-    probe.close();
-    if (refusal === undefined) return { port, refusals: refusals.join('; ') };
-    refusals.push(refusal);
-  }
-  return { refusals: refusals.join('; ') };
 }

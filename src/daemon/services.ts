@@ -7,15 +7,17 @@ import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { heldIds } from '../core/plan-check.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
+import { certificateNames } from '../core/web-origins.ts';
 import type { Ruleset } from '../core/ruleset.ts';
 import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
-import { makePeopleControl } from '../control/people/people-control.ts';
+import { makePeopleControl, type PeopleControl, type PeopleControlOptions } from '../control/people/people-control.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { settingsWanted } from '../host/bring-up.ts';
+import { makeWebCertificates, type WebCertificates } from '../host/certificates/web-certificates.ts';
 import { createImageBuilder } from '../host/image/build.ts';
 import type { ImageBuilder } from '../host/image/builder.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
@@ -60,12 +62,13 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
   const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });
   const recordingFiles = makeRecordingFiles({ ...config.gateway.recordings, clock: systemClock });
+  const certificates = certificatesOf(config, log, () => void control.web.settle().catch(() => {}));
   const control = makeServerControl({
     store,
     engine,
     firewall,
     plan,
-    rulesetOf: (servers) => rulesetFor(config, servers, [gateway.bastion()?.port, gateway.webPort()]),
+    rulesetOf: (servers) => rulesetFor(config, servers, [gateway.bastion()?.port, ...Object.values(gateway.webPorts() ?? {})]),
     builder: builderFor(config),
     recipes: { of: recipeOf, buildable: buildableHere },
     hands: handsFor(config),
@@ -76,23 +79,24 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     recordingFiles,
     facts: {
       version: await readVersion(),
-      publicHost: config.publicHost ?? guessPublicHost(config.engine.network),
+      publicHost: publicHostOf(config),
       bastion: () => gateway.bastion(),
-      web: () => webOriginsOf(config, control.facts.publicHost, gateway.webPort()),
+      web: () => webOriginsOf(config, publicHostOf(config), gateway.webPorts()),
+      isSelfCertified: () => certificates.current().authority !== undefined,
       recording: config.bastion.recording,
     },
+    certificates: () => certificates.current(),
     isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
     clock: systemClock,
     log,
   });
   const changed = () => gateway.live.changes.bump();
-  const people = makePeopleControl({
+  const people = peopleFor(config, {
     store,
     clock: systemClock,
     log,
     pushKeys: async (caller, id, lines) => await control.servers.pushKeys(caller, id, lines),
     onPersonChanged: changed,
-    config: { defaultQuota: config.quota, tokenLifetimeMs: config.tokens.lifetimeMs, longestTokenLifetimeMs: config.tokens.longestMs },
   });
   const gateway = await makeGatewayControl({
     store,
@@ -109,7 +113,33 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   await prepareRecordings(config, log);
   const api = await makeApi({ control, people, gateway, hostKeys: store.hostKeys, log, config: await doorsOf(config) });
   const resources = undo.move();
-  return { inOrder: [kernelSettings(config, log), control, api], [Symbol.asyncDispose]: async () => await resources.disposeAsync() };
+  return {
+    inOrder: [kernelSettings(config, log), certificates, control, api],
+    [Symbol.asyncDispose]: async () => await resources.disposeAsync(),
+  };
+}
+
+function peopleFor({ quota, tokens }: Config, parts: Omit<PeopleControlOptions, 'config'>): PeopleControl {
+  const config = { defaultQuota: quota, tokenLifetimeMs: tokens.lifetimeMs, longestTokenLifetimeMs: tokens.longestMs };
+  return makePeopleControl({ ...parts, config });
+}
+
+function certificatesOf(config: Config, log: Log, onChange: () => void): WebCertificates {
+  const { web, stateDir } = config;
+  const isServed = web.isEnabled && web.listeners.includes('https');
+  const publicHost = publicHostOf(config);
+  return makeWebCertificates({
+    files: web.certificates,
+    dir: join(stateDir, 'certificates'),
+    names: isServed ? certificateNames({ publicHost, domain: web.domain }) : [],
+    clock: systemClock,
+    log,
+    onChange,
+  });
+}
+
+function publicHostOf({ publicHost, engine }: Config): string {
+  return publicHost ?? guessPublicHost(engine.network);
 }
 
 async function doorsOf(config: Config) {

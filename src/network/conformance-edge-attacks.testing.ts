@@ -12,6 +12,7 @@ import {
   type MakeEdge,
   mirrored,
   routeTo,
+  stateOf,
   valuesOf,
 } from './edge-room.testing.ts';
 
@@ -36,7 +37,7 @@ export function edgeAttacks(name: string, make: MakeEdge): void {
         return true;
       });
       secret = await makeBackend(8);
-      await made.edge.set({ routes: [routeTo(7, seven), routeTo(8, secret, { policy: 'off' })] });
+      await made.edge.set(stateOf(routeTo(7, seven), routeTo(8, secret, { policy: 'off' })));
     });
     after(async () => {
       await made[Symbol.asyncDispose]();
@@ -185,7 +186,7 @@ export function edgeAttacks(name: string, make: MakeEdge): void {
 
     test('an address outside the servers’ network is never connected to, whatever the state says', async () => {
       const outside = { ...routeTo(9, seven), address: '127.0.0.1' };
-      await made.edge.set({ routes: [routeTo(7, seven), outside, routeTo(8, secret, { policy: 'off' })] });
+      await made.edge.set(stateOf(routeTo(7, seven), outside, routeTo(8, secret, { policy: 'off' })));
       const { status, body } = await client.get('/www/9/');
       assert.equal(status, 504, body);
     });

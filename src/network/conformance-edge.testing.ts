@@ -18,6 +18,7 @@ import {
   type MakeEdge,
   mirrored,
   routeTo,
+  stateOf,
   valuesOf,
 } from './edge-room.testing.ts';
 
@@ -42,10 +43,10 @@ export function edgeConformance(name: string, make: MakeEdge): void {
       await eight[Symbol.asyncDispose]();
     });
     const routes = () => [routeTo(7, seven), routeTo(8, eight, { door: 'usr' })];
-    const serve = async () => await made.edge.set({ routes: routes() });
+    const serve = async () => await made.edge.set(stateOf(...routes()));
 
     test('before it was told anything, nobody is served and it matches nothing', async () => {
-      assert.equal(await made.edge.matches({ routes: routes() }), false);
+      assert.equal(await made.edge.matches(stateOf(...routes())), false);
       const { status, headers } = await client.get('/www/7/');
       assert.equal(status, 503);
       assert.equal(headers['retry-after'], '1');
@@ -53,8 +54,8 @@ export function edgeConformance(name: string, make: MakeEdge): void {
 
     test('a path below a door and an ID reaches that port with the rest of the path', async () => {
       await serve();
-      assert.equal(await made.edge.matches({ routes: routes() }), true);
-      assert.equal(await made.edge.matches({ routes: [] }), false);
+      assert.equal(await made.edge.matches(stateOf(...routes())), true);
+      assert.equal(await made.edge.matches(stateOf()), false);
       const { id, url } = mirrored(await client.get('/www/7/a%2Fb/?q=/usr/8/'));
       assert.deepEqual({ id, url }, { id: 7, url: '/a%2Fb/?q=/usr/8/' });
       assert.equal(mirrored(await client.get('/usr/8/')).id, 8);
@@ -183,13 +184,13 @@ export function edgeConformance(name: string, make: MakeEdge): void {
     });
 
     test('nobody’s ID, a port that is off and a stopped server each have a page that says so, and JSON for programs', async () => {
-      await made.edge.set({
-        routes: [
+      await made.edge.set(
+        stateOf(
           routeTo(7, seven, { policy: 'off' }),
           routeTo(8, eight, { door: 'usr', isUp: false }),
           routeTo(8, eight, { policy: 'shared' }),
-        ],
-      });
+        ),
+      );
       const askedBefore = seven.asked.length + eight.asked.length;
       const codes = async (path: string) => {
         const page = await client.get(path, { headers: { accept: 'text/html' } });
@@ -211,7 +212,7 @@ export function edgeConformance(name: string, make: MakeEdge): void {
     test('a refused port, a slow program and a broken one each have a page that says which', async () => {
       const free = await makeBackend(7);
       await free[Symbol.asyncDispose]();
-      await made.edge.set({ routes: [...routes(), routeTo(7, free, { door: 'usr' })] });
+      await made.edge.set(stateOf(...routes(), routeTo(7, free, { door: 'usr' })));
       const code = async (path: string) => {
         const { status, body } = await client.get(path, { headers: { accept: 'application/json' } });
         return [status, (JSON.parse(body) as { error: { code: string } }).error.code];
@@ -247,7 +248,7 @@ export function edgeConformance(name: string, make: MakeEdge): void {
       const [answer] = (await once(asking, 'response')) as [IncomingMessage];
       answer.resume();
       const ended = once(answer, 'error');
-      await made.edge.set({ routes: routes().slice(1) });
+      await made.edge.set(stateOf(...routes().slice(1)));
       await ended;
       assert.equal((await client.get('/www/7/')).status, 404);
       assert.equal((await client.get('/usr/8/')).status, 200);
@@ -258,7 +259,7 @@ export function edgeConformance(name: string, make: MakeEdge): void {
     test('who has an ID anew is asked anew: no connection of the former one is used', async () => {
       assert.equal(mirrored(await client.get('/www/7/mirror')).id, 7);
       const next = await makeBackend(9);
-      await made.edge.set({ routes: [routeTo(7, next, { generation: routeTo(9, next).generation })] });
+      await made.edge.set(stateOf(routeTo(7, next, { generation: routeTo(9, next).generation })));
       assert.equal(mirrored(await client.get('/www/7/mirror')).id, 9);
       await serve();
       await next[Symbol.asyncDispose]();

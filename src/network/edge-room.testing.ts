@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, request, type RequestOptions, type 
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { parseGeneration, parseServerId } from '../core/ids.ts';
-import type { WebRoute } from '../core/web-route.ts';
+import { nothingOnTheWeb, type WebRoute, type WebState } from '../core/web-route.ts';
 import type { Edge } from './edge.ts';
 
 export const domain = 'pages.example';
@@ -74,6 +74,10 @@ export function valuesOf(head: readonly string[], name: string): readonly string
 export function routeTo(id: number, { address, port }: Pick<Backend, 'address' | 'port'>, change: Partial<WebRoute> = {}): WebRoute {
   const generation = parseGeneration(`11111111-1111-4111-8111-${String(id).padStart(12, '0')}`);
   return { id: parseServerId(id), generation, door: 'www', address, port, policy: 'public', isUp: true, ...change };
+}
+
+export function stateOf(...routes: readonly WebRoute[]): WebState {
+  return { ...nothingOnTheWeb, routes };
 }
 
 export interface Answer {

@@ -3,6 +3,7 @@ import { Secret } from '../base/secret.ts';
 import type { InternalRouteName, InternalRoutes, Place } from '../contract/internal.ts';
 import type { Output } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
+import type { WebPorts } from '../core/web-origins.ts';
 import type { EnterablePlace } from '../control/gateway/gateway-control.ts';
 import type { SignedInAtGateway } from '../control/gateway/key-sign-in.ts';
 import type { Asked, HandlerParts } from './handler.ts';
@@ -52,15 +53,23 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
         listed,
       }));
       if (body.bastion !== null) await gateway.listensAt(body.bastion.port);
-      gateway.servesWebAt(body.web?.port);
+      gateway.servesWebAt(portsOf(body.web ?? null));
       return { end: [...(await gateway.live.tell(params.worker, { sessions, isListening: body.bastion !== null }))] };
     },
     async webState({ query: { after }, signal }) {
       const number = await web.changes.wait(after, changesWaitMs, signal);
-      return { number, state: number === after ? null : { routes: [...web.state().routes] } };
+      if (number === after) return { number, state: null };
+      const { routes, certificates, authority } = web.state();
+      const shown = certificates.map(({ names, chain, key }) => ({ names: [...names], chain, key }));
+      return { number, state: { routes: [...routes], certificates: shown, authority: authority ?? null } };
     },
     changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
   };
+}
+
+function portsOf(web: Readonly<Record<keyof WebPorts, number | null>> | null): WebPorts | undefined {
+  if (web === null) return undefined;
+  return { http: web.http ?? undefined, https: web.https ?? undefined, content: web.content ?? undefined };
 }
 
 function bytes(base64: string): Buffer {

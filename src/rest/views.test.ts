@@ -12,6 +12,7 @@ suite('views', () => {
       plan: parsePlan({}),
       bastion: () => bastion,
       web: () => undefined,
+      isSelfCertified: () => false,
       recording: 'off',
     }));
     assert.equal(views.plan().bastion, null);

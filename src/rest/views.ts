@@ -5,7 +5,7 @@ import type { Plan, PublicPort } from '../core/plan.ts';
 import { policyOf, portNamesOf, webDoorsOf } from '../core/port-policy.ts';
 import { recordedBy } from '../core/recording.ts';
 import { statusOf } from '../core/server.ts';
-import { urlsOf, type WebOrigins } from '../core/web-route.ts';
+import { authorityUrl, urlsOf, type WebOrigins } from '../core/web-origins.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
 import { keyFingerprint } from '../control/key-fingerprint.ts';
 import type { ShownRecording } from '../control/gateway/recordings.ts';
@@ -67,7 +67,7 @@ export function makeViews(facts: () => InstallationFacts) {
       };
     },
     plan(): wire.PlanView {
-      const { plan, publicHost, bastion, web } = facts();
+      const { plan, publicHost, bastion, web, isSelfCertified } = facts();
       const there = bastion();
       const at = web();
       return {
@@ -85,11 +85,15 @@ export function makeViews(facts: () => InstallationFacts) {
           offset,
           rule: stride === 1 ? `${base + offset} + ID` : `${base + offset} + ${stride} x ID`,
         })),
-        web: at === undefined ? null : { host: at.publicHost, port: at.httpPort, domain: at.domain ?? null },
+        web: at === undefined ? null : { urls: urlsAt(at), authority: isSelfCertified() ? (authorityUrl(at) ?? null) : null },
         bastion: there === undefined ? null : { host: there.host, port: there.port, hostKeys: there.hostKeys.map(withoutComment) },
       };
     },
   };
+}
+
+function urlsAt(origins: WebOrigins): string[] {
+  return [...urlsOf(origins, { id: 'ID', door: 'www', policy: 'public' })];
 }
 
 function publicPortsOf(plan: Plan, { id, ports }: ServerRecord): readonly PublicPort[] {

@@ -13,7 +13,7 @@ import type { Caller } from '../control/caller.ts';
 import type { ServerControl } from '../control/control.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
-import { makeServerControl, type WholeControl } from '../control/server-control.ts';
+import { makeServerControl, type ServerControlOptions, type WholeControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { type FakeEngine, makeFakeEngine } from '../engines/fake/fake-engine.ts';
 import { fakeImage, FakeWorld } from '../engines/fake/fake-world.ts';
@@ -58,6 +58,15 @@ export interface ControlRoomOptions {
   readonly hashPassword?: HostHands['hashPassword'];
 }
 
+const facts: ServerControlOptions['facts'] = {
+  version: 'test',
+  publicHost: 'host.example',
+  bastion: () => undefined,
+  web: () => undefined,
+  isSelfCertified: () => false,
+  recording: 'owner',
+};
+
 export async function makeControlRoom(options: ControlRoomOptions = {}): Promise<ControlRoom> {
   const dir = await mkdtemp(join(tmpdir(), 'myserver-room-'));
   const store = await openStore({ path: join(dir, 'state', 'store.db'), clock: systemClock, log: silentLog });
@@ -92,7 +101,8 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       auditKeptMs: 400 * 86_400_000,
       auditKeptLines: 2_000_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
-      facts: { version: 'test', publicHost: 'host.example', bastion: () => undefined, web: () => undefined, recording: 'owner' },
+      facts,
+      certificates: () => ({ certificates: [], authority: undefined }),
       isGatewayAway: () => false,
       clock: systemClock,
       log: silentLog,

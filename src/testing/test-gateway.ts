@@ -16,7 +16,7 @@ import type { TestInstallation } from './test-installation.ts';
 export const gatewayConfig = {
   gateway: { user: 'nobody', workers: 1, host: '0.0.0.0' },
   bastion: { enabled: true, port: 22 },
-  web: { port: 80 },
+  web: { port: 80, httpsPort: 443, contentPort: 9444 },
 } as const;
 
 export interface TestGateway extends AsyncDisposable {

@@ -2,6 +2,7 @@
  * What control does for the gateway: one verb for each thing it may ask (contract/internal). Every decision about a person and a server is made here, by
  * `core/access` as at every other door; the gateway only carries it out.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Secret } from '../../base/secret.ts';
 import type { Clock } from '../../base/clock.ts';
 import { fault } from '../../core/errors.ts';
@@ -11,6 +12,7 @@ import { parseDestination } from '../../core/destination.ts';
 import { recordedBy, type RecordedBy } from '../../core/recording.ts';
 import { parseServerReference, type ServerReference } from '../../core/login.ts';
 import { statusOf } from '../../core/server.ts';
+import type { WebPorts } from '../../core/web-origins.ts';
 import type { AccessDesk } from '../access-desk.ts';
 import type { Bastion, InstallationFacts } from '../control.ts';
 import type { PeopleControl } from '../people/people-control.ts';
@@ -87,9 +89,9 @@ export interface GatewayControl {
   destination(credential: string, host: string, port: number): Promise<FoundDestination>;
   /** The gateway's word about where it takes people in. It stands while no gateway is there: that is to pass. */
   listensAt(port: number): Promise<void>;
-  /** Where servers' pages are served by plain HTTP; undefined: nowhere. It stands while no gateway is there. */
-  servesWebAt(port: number | undefined): void;
-  webPort(): number | undefined;
+  /** Where servers' pages are served; undefined: nowhere. It stands while no gateway is there. */
+  servesWebAt(ports: WebPorts | undefined): void;
+  webPorts(): WebPorts | undefined;
   /** What people need to come in by it; undefined while no gateway has said that it listens. */
   bastion(): Bastion | undefined;
   sign(credential: string, generation: string, signedData: Buffer): Promise<Buffer>;
@@ -103,7 +105,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
   const desk = makeDesk(options, callers);
   const usedSessions = makeUsedSessions();
   let bastion: Bastion | undefined;
-  let webPort: number | undefined;
+  let webPorts: WebPorts | undefined;
 
   return {
     callers,
@@ -133,12 +135,12 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
       bastion = { host: options.facts().publicHost, port, hostKeys: [(await bastionHostKey(store.keyring)).publicKey] };
       options.onListening();
     },
-    servesWebAt(port) {
-      if (port === webPort) return;
-      webPort = port;
+    servesWebAt(ports) {
+      if (isDeepStrictEqual(ports, webPorts)) return;
+      webPorts = ports;
       options.onListening();
     },
-    webPort: () => webPort,
+    webPorts: () => webPorts,
     bastion: () => bastion,
     sign: async (credential, generation, signedData) => await desk.sign(credential, generation, signedData),
     report: async (lines) => await report(store, credentials, lines),

@@ -23,9 +23,11 @@ export interface WebRoutesOptions {
   readonly store: Store;
   readonly plan: Plan;
   readonly clock: Clock;
+  /** As they are now; whoever changes them calls `settle`. */
+  readonly certificates: () => Pick<WebState, 'certificates' | 'authority'>;
 }
 
-export function makeWebRoutes({ store, plan, clock }: WebRoutesOptions): WebRoutes {
+export function makeWebRoutes({ store, plan, clock, certificates }: WebRoutesOptions): WebRoutes {
   const changes = makeChanges(clock.now());
   const doors = webDoorsOf(plan);
   let state = nothingOnTheWeb;
@@ -43,7 +45,7 @@ export function makeWebRoutes({ store, plan, clock }: WebRoutesOptions): WebRout
           return { id, generation, door: name, address: plan.addressOf(id), port, policy, isUp: word !== 'stopped' };
         }),
       );
-    return { routes };
+    return { routes, ...certificates() };
   }
 
   return {

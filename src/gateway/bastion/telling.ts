@@ -8,6 +8,7 @@ import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { Service } from '../../base/service.ts';
 import { toFault } from '../../core/errors.ts';
+import type { WebPorts } from '../../core/web-origins.ts';
 import type { ControlLink } from '../control-link.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -18,7 +19,7 @@ export interface TellingOptions {
   /** Where people are taken in now; undefined while nowhere. */
   readonly port: () => number | undefined;
   /** Where servers' pages are served; undefined while nowhere. */
-  readonly webPort: () => number | undefined;
+  readonly webPorts: () => WebPorts | undefined;
 }
 
 /** Control takes a worker that is silent for a minute for gone. */
@@ -34,7 +35,7 @@ export interface Telling extends Service {
   nudge(): void;
 }
 
-export function makeTelling({ link, ledger, log, port, webPort }: TellingOptions): Telling {
+export function makeTelling({ link, ledger, log, port, webPorts }: TellingOptions): Telling {
   const worker = randomUUID();
   const stopping = new AbortController();
   let loops: readonly Promise<void>[] = [];
@@ -44,8 +45,8 @@ export function makeTelling({ link, ledger, log, port, webPort }: TellingOptions
   async function tell(): Promise<void> {
     const at = port();
     const bastion = at === undefined ? null : { port: at };
-    const webAt = webPort();
-    const web = webAt === undefined ? null : { port: webAt };
+    const served = webPorts();
+    const web = served === undefined ? null : { http: served.http ?? null, https: served.https ?? null, content: served.content ?? null };
     const { end } = await link.call('live', { params: { worker }, body: { sessions: ledger.live(), bastion, web } });
     for (const { id, reason } of end) ledger.cut(id, reason);
   }

@@ -2,8 +2,10 @@
 import type { IncomingMessage } from 'node:http';
 import { ipv4Network, ipv4Number } from '../../core/ipv4.ts';
 import { plainAddress } from '../../core/peer-address.ts';
-import type { WebMap, WebOrigins, WebRoute } from '../../core/web-route.ts';
+import { authorityPath, type WebListener, type WebOrigins } from '../../core/web-origins.ts';
+import type { WebMap, WebRoute } from '../../core/web-route.ts';
 import {
+  authorityPage,
   failurePage,
   frontPage,
   nobodyPage,
@@ -17,7 +19,10 @@ import {
 import type { Passing } from './proxy.ts';
 import { readTarget } from './target.ts';
 
-export type Decision = { readonly page: Page } | { readonly passing: Passing } | { readonly redirect: string };
+export type Decision =
+  | { readonly page: Page }
+  | { readonly passing: Passing }
+  | { readonly redirect: { readonly status: 307 | 308; readonly location: string } };
 
 export interface DecisionOptions {
   readonly origins: WebOrigins;
@@ -25,8 +30,15 @@ export interface DecisionOptions {
   readonly network: string;
 }
 
-/** `map` undefined: control has not said yet what there is. */
-export type Decide = (request: IncomingMessage, map: WebMap | undefined) => Decision;
+/** What control has said there is. */
+export interface Known {
+  readonly map: WebMap;
+  /** PEM. */
+  readonly authority: string | undefined;
+}
+
+/** `known` undefined: control has not said anything yet. */
+export type Decide = (request: IncomingMessage, listener: WebListener, known: Known | undefined) => Decision;
 
 export function makeDecide({ origins, network: networkText }: DecisionOptions): Decide {
   const network = ipv4Network(networkText);
@@ -36,34 +48,46 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     return value !== undefined && network !== undefined && value >= network.first && value <= network.last;
   }
 
-  function decide(request: IncomingMessage, map: WebMap | undefined): Decision {
-    const read = readTarget(request);
-    if (read.kind === 'refused') return { page: refusedPage(read.status, read.sentence) };
-    if (map === undefined) return { page: startingPage };
-    const found = map.find(read.host, read.target);
-    switch (found.kind) {
-      case 'own':
-        return { page: /^\/(?:$|\?)/u.test(read.target) ? frontPage(origins.publicHost) : notFoundPage };
-      case 'nobody':
-        return { page: nobodyPage(found.id) };
-      case 'not-public':
-        return { page: notPublicPage(found.route) };
-      case 'redirect':
-        return { redirect: found.location };
-      case 'route':
-        return isInside(found.route.address) ? passingOf(request, read, found) : { page: failurePage('unreachable', found.route) };
-    }
+  function ownPage(target: string, { authority }: Known): Page {
+    const [path = ''] = target.split('?', 1);
+    if (path === '/') return frontPage(origins.publicHost);
+    return path === authorityPath && authority !== undefined ? authorityPage(authority) : notFoundPage;
   }
 
   function passingOf(
     request: IncomingMessage,
+    listener: WebListener,
     { host, target }: { readonly host: string; readonly target: string },
     { route, prefix }: { readonly route: WebRoute; readonly prefix: string },
   ): Decision {
     if (!route.isUp) return { page: stoppedPage(route) };
     const clientAddress = plainAddress(request.socket.remoteAddress ?? '').split('%', 1)[0] ?? '';
-    return { passing: { route, prefix, host, path: target.slice(prefix.length), clientAddress, port: origins.httpPort } };
+    const proto = listener === 'http' ? 'http' : 'https';
+    const port = origins.ports[listener] ?? 0;
+    return { passing: { route, prefix, host, path: target.slice(prefix.length), clientAddress, proto, port } };
   }
 
-  return decide;
+  return (request, listener, known) => {
+    const read = readTarget(request);
+    if (read.kind === 'refused') return { page: refusedPage(read.status, read.sentence) };
+    if (known === undefined) return { page: startingPage };
+    const { map, authority } = known;
+    // Whoever is to trust the authority cannot be led to HTTPS first.
+    if (listener === 'http' && authority !== undefined && read.target === authorityPath) return { page: authorityPage(authority) };
+    const found = map.find(listener, read.host, read.target);
+    switch (found.kind) {
+      case 'own':
+        return { page: ownPage(read.target, known) };
+      case 'nobody':
+        return { page: nobodyPage(found.id) };
+      case 'not-public':
+        return { page: notPublicPage(found.route) };
+      case 'redirect':
+        return { redirect: found };
+      case 'route':
+        return isInside(found.route.address)
+          ? passingOf(request, listener, read, found)
+          : { page: failurePage('unreachable', found.route) };
+    }
+  };
 }

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { inwardHead, outwardCookie, outwardHead, type Passage } from './heads.ts';
 
-const passage: Passage = { prefix: '/www/7', host: 'host.example', clientAddress: '2001:db8::1', port: 80 };
+const passage: Passage = { prefix: '/www/7', host: 'host.example', clientAddress: '2001:db8::1', proto: 'https', port: 443 };
 
 suite('heads on their way through', () => {
   test('an IPv6 client is written as RFC 7239 wants it', () => {
     const head = inwardHead([], passage);
-    assert.equal(head[head.indexOf('Forwarded') + 1], 'for="[2001:db8::1]";host="host.example";proto=http');
+    assert.equal(head[head.indexOf('Forwarded') + 1], 'for="[2001:db8::1]";host="host.example";proto=https');
   });
 
   test('addresses: those of this host get the prefix once, those of others stay', () => {

@@ -38,6 +38,7 @@ export interface Passage {
   /** As the client asked. */
   readonly host: string;
   readonly clientAddress: string;
+  readonly proto: 'http' | 'https';
   /** Ours, as people see it. */
   readonly port: number;
 }
@@ -60,7 +61,7 @@ function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
 
 /** The head that the server gets. `upgrade`: the protocol that the client asks to change to, else undefined. */
 export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: string): readonly string[] {
-  const { prefix, host, clientAddress, port } = passage;
+  const { prefix, host, clientAddress, proto, port } = passage;
   const ofConnection = namedByConnection(raw);
   const kept = [...pairs(raw)].flatMap(([name, lower, value]) =>
     hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower) ? [] : [name, value],
@@ -71,14 +72,14 @@ export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: s
     'X-Forwarded-For',
     clientAddress,
     'X-Forwarded-Proto',
-    'http',
+    proto,
     'X-Forwarded-Host',
     host,
     'X-Forwarded-Port',
     String(port),
     ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
     'Forwarded',
-    `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=http`,
+    `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=${proto}`,
     ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),
   ];
 }

@@ -6,16 +6,16 @@ import { makeHttpEdge } from './http-edge.ts';
 
 async function make(): Promise<EdgeUnderTest> {
   const edge = makeHttpEdge({
-    origins: { publicHost: 'host.example', domain, httpPort: 80 },
+    origins: { publicHost: 'host.example', domain, ports: { http: 80, https: undefined, content: undefined }, isHttpsOnly: false },
     network,
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', ports: { http: 0, https: undefined, content: undefined } },
     answerMs,
     headMs: 1000,
     drainMs: () => 0,
     log: silentLog,
   });
   await edge.start();
-  return { edge, port: edge.address()?.port ?? 0, [Symbol.asyncDispose]: async () => await edge.stop() };
+  return { edge, port: edge.ports().http ?? 0, [Symbol.asyncDispose]: async () => await edge.stop() };
 }
 
 edgeConformance('the embedded edge', make);

@@ -1,7 +1,9 @@
 /** A listening HTTP server with the limits that strangers get (DESIGN.md, invariant 6). */
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerOptions } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { networkOf } from '../../core/peer-address.ts';
+import type { TlsContexts } from './tls-contexts.ts';
 
 export interface ListenerLimits {
   /** A client's head has to be there in this time; 10 s where nothing is said. */
@@ -15,8 +17,9 @@ export const silenceMs = 3_600_000;
 const keepAliveMs = 60_000;
 const mostHeadBytes = 16 * 1024;
 
-export function makeListener({ headMs = 10_000, mostConnections = 500 }: ListenerLimits): Server {
-  const server = createServer({
+/** By HTTPS where `tls` says what visitors are shown. */
+export function makeListener({ headMs = 10_000, mostConnections = 500 }: ListenerLimits, tls?: TlsContexts): Server {
+  const options: ServerOptions = {
     maxHeaderSize: mostHeadBytes,
     headersTimeout: headMs,
     connectionsCheckingInterval: Math.min(headMs, 5000),
@@ -26,7 +29,8 @@ export function makeListener({ headMs = 10_000, mostConnections = 500 }: Listene
     requireHostHeader: false,
     // What comes after it is HTTP/2 in the clear, which nobody behind here was asked for.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
-  });
+  };
+  const server = tls === undefined ? createServer(options) : makeSecureServer(options, tls, headMs);
   server.maxHeadersCount = 100;
   server.setTimeout(silenceMs);
   const counts = new Map<string, number>();
@@ -41,5 +45,18 @@ export function makeListener({ headMs = 10_000, mostConnections = 500 }: Listene
       else counts.set(from, left);
     });
   });
+  return server;
+}
+
+function makeSecureServer(options: ServerOptions, tls: TlsContexts, headMs: number): Server {
+  const server = createSecureServer({
+    ...options,
+    handshakeTimeout: headMs,
+    ALPNProtocols: ['http/1.1'],
+    SNICallback: (serverName, done) => done(null, tls.for(serverName)),
+  });
+  tls.serve(server);
+  // Failed handshakes are strangers' affair.
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
 }

@@ -10,6 +10,8 @@ export interface Page {
   /** Sentences; what stands between backquotes is to be typed. */
   readonly sentences: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Sent in place of all that, for who is to keep it. */
+  readonly file?: { readonly type: string; readonly content: string };
 }
 
 export function frontPage(publicHost: string): Page {
@@ -22,6 +24,10 @@ export function frontPage(publicHost: string): Page {
       'A server of your own is made with `myserver create`.',
     ],
   };
+}
+
+export function authorityPage(content: string): Page {
+  return { status: 200, code: 'authority', title: 'authority', sentences: [], file: { type: 'application/x-pem-file', content } };
 }
 
 export function refusedPage(status: number, sentence: string): Page {
@@ -116,9 +122,9 @@ export function failurePage(failure: Failure, { id, port }: WebRoute): Page {
 export function sendPage(request: IncomingMessage, response: ServerResponse, page: Page): void {
   const isJson =
     /\bapplication\/(?:[\w.-]+\+)?json\b/u.test(request.headers.accept ?? '') && !/\btext\/html\b/u.test(request.headers.accept ?? '');
-  const body = isJson ? jsonOf(page) : htmlOf(page);
+  const body = page.file?.content ?? (isJson ? jsonOf(page) : htmlOf(page));
   response.writeHead(page.status, {
-    'content-type': isJson ? 'application/json' : 'text/html; charset=utf-8',
+    'content-type': page.file?.type ?? (isJson ? 'application/json' : 'text/html; charset=utf-8'),
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",

@@ -22,7 +22,7 @@ export function readTarget({
   if (url.startsWith('/')) return { kind: 'fine', host, target: url };
   if (url === '*') return method === 'OPTIONS' ? { kind: 'fine', host, target: '/' } : refused(400, 'that address is none');
   // The absolute form, which a proxy is asked by: this one is no proxy for the world.
-  const [, named = '', rest = ''] = /^http:\/\/([^/?#]*)(.*)$/isu.exec(url) ?? [];
+  const [, named = '', rest = ''] = /^https?:\/\/([^/?#]*)(.*)$/isu.exec(url) ?? [];
   if (named === '' || named.toLowerCase() !== host.toLowerCase()) return refused(400, 'this is no proxy for other hosts');
   return { kind: 'fine', host, target: rest.startsWith('/') ? rest : `/${rest}` };
 }

@@ -29,7 +29,7 @@ export function makeWebFollowing({ link, edge, log }: WebFollowingOptions): Serv
         id: parseServerId(route.id),
         generation: parseGeneration(route.generation),
       }));
-      await edge.set({ routes });
+      await edge.set({ routes, certificates: state.certificates, authority: state.authority ?? undefined });
     }
     seen = number;
   }
