@@ -30,10 +30,11 @@ interface Answer {
 
 suite('web x curl', { skip: lacksImages }, () => {
   let room: BastionRoom;
+  let password: string;
   before(async () => {
     room = await makeBastionRoom({ images: ['minimal', 'web'], config: { web: { port: 80, httpsPort: 443, domain } } });
     const { installation } = room;
-    await room.person('jbond007', '--role', 'administrator');
+    password = (await room.person('jbond007', '--role', 'administrator')).password;
     await Promise.all([
       installation.ok('create', String(ids.web), '--type', 'web', '--admin', 'jbond007'),
       installation.ok('create', String(ids.own), '--admin', 'jbond007'),
@@ -98,6 +99,59 @@ suite('web x curl', { skip: lacksImages }, () => {
     assert.match(await get(`https://${domain}/www/${ids.web}/a?b`), new RegExp(`\n307 https://www.${domain}/www/${ids.web}/a\\?b$`, 'u'));
     const stranger = ['curl', '-sS', '--resolve', `${domain}:443:${room.host}`, `https://${domain}/`];
     assert.notEqual((await room.installation.run('client', stranger)).exitCode, 0, 'nobody trusts it who did not say so');
+  });
+
+  test('a port for chosen people: at no public port, led to signing in, and let in after that', async () => {
+    const { installation } = room;
+    const own = `${ids.own}.usr.${domain}`;
+    await installation.ok('set', String(ids.own), '--port', 'usr=shared');
+    assert.match(await installation.ok('info', String(ids.own)), new RegExp(`https://${own}/`, 'u'));
+    const direct = ['curl', '-sS', '--connect-timeout', '3', `http://${room.host}:${testBases.usr + ids.own}/`];
+    assert.notEqual((await installation.run('client', direct)).exitCode, 0);
+    const jar = join(installation.engine.dir, 'cookies');
+    const browser = [
+      'curl',
+      '-sS',
+      '-L',
+      '-b',
+      jar,
+      '-c',
+      jar,
+      '--cacert',
+      join(installation.engine.dir, 'authority.pem'),
+      '--resolve',
+      `${own}:443:${room.host}`,
+    ];
+    const visit = async (...words: readonly string[]) =>
+      (
+        await installation.run('client', [
+          ...browser,
+          '-H',
+          'Accept: text/html',
+          '-w',
+          String.raw`\n%{http_code} %{url_effective}`,
+          ...words,
+        ])
+      ).stdout;
+    const page = await visit(`https://${own}/peer`);
+    const [, signIn = ''] = /\n200 (https:\/\/\S+sign-in\?\S+)$/u.exec(page) ?? [];
+    assert.match(page, /<form method="post">/u);
+    const send = async (password: string) =>
+      await visit(
+        '-H',
+        'Sec-Fetch-Site: same-origin',
+        '--data-urlencode',
+        'person=jbond007',
+        '--data-urlencode',
+        `password=${password}`,
+        signIn,
+      );
+    assert.match(await send('not-this'), /\n403 /u);
+    assert.match(await send(password), new RegExp(`\n200 https://${own}/peer$`, 'u'));
+    assert.match(await visit(`https://${own}/peer`), new RegExp(`\n200 https://${own}/peer$`, 'u'));
+    await installation.ok('set', String(ids.own), '--port', 'usr=off');
+    assert.match(await visit(`https://${own}/peer`), /\n403 /u);
+    await installation.ok('set', String(ids.own), '--port', 'usr=default');
   });
 
   test('info and the plan tell these addresses', async () => {

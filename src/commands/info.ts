@@ -56,8 +56,8 @@ function fieldsOf(detail: ServerDetail): readonly (readonly [string, Cell])[] {
 }
 
 const notPublic = {
-  'signed-in': 'for people who have signed in: through the bastion',
-  shared: 'for who has the right "read" here: through the bastion',
+  'signed-in': 'for everybody with a name here: by the web, after signing in',
+  shared: 'for who has the right "read" here: by the web, after signing in',
   off: 'for nobody from outside',
 } as const;
 

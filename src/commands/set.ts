@@ -39,7 +39,9 @@ export const registerSet: Register = (program, invocation) => {
     ],
     more:
       'Memory without a unit is in MiB, disk in GiB. Where the engine can, the change holds at once.\n' +
-      'Who may come to a port: public, everybody; signed-in, shared and off, nobody from outside yet but through the bastion.',
+      'Who may come to a port: public, everybody; signed-in, everybody with a name here; shared, who has at least\n' +
+      'the right "read"; off, nobody. What is not public has no port of its own: whoever may come does so by the\n' +
+      'web ("info" tells the address) or through the bastion.',
   })
     .option('--notes <text>', 'notes, shown in the list')
     .option('--name <name>', 'a name beside the ID')

@@ -5,6 +5,11 @@ import type { Route } from './route.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
 
+const text = (maxLength: number) => Type.String({ maxLength });
+const closed = { additionalProperties: false };
+const signIn = { person: text(200), password: text(1024), fromAddress: text(60) };
+const place = { generation: text(40), door: text(20) };
+
 const RouteSchema = Type.Object({
   id: Type.Integer(),
   generation: Type.String(),
@@ -19,6 +24,9 @@ const StateSchema = Type.Object({
   routes: Type.Array(RouteSchema),
   certificates: Type.Array(Type.Object({ names: Type.Array(Type.String()), chain: Type.String(), key: Type.String() })),
   authority: nullable(Type.String()),
+  passKey: Type.String(),
+  stamps: Type.Array(Type.Object({ subject: Type.String(), stamp: Type.String() })),
+  readers: Type.Array(Type.Object({ generation: Type.String(), subjects: Type.Array(Type.String()) })),
 });
 
 export const internalWebRoutes = {
@@ -35,5 +43,37 @@ export const internalWebRoutes = {
       number: Type.Integer(),
       state: nullable(StateSchema),
     }),
+  },
+  webSignIn: {
+    method: 'POST',
+    path: '/web/sign-in',
+    name: 'webSignIn',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 200,
+    summary: 'A ticket for one port of one server, for who shows a password and may visit it',
+    body: Type.Object({ ...signIn, ...place }, closed),
+    response: Type.Object({ ticket: Type.String() }),
+  },
+  webEnter: {
+    method: 'POST',
+    path: '/web/enter',
+    name: 'webEnter',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 200,
+    summary: 'The pass for a ticket, once',
+    body: Type.Object({ ticket: text(100), fromAddress: text(60), ...place }, closed),
+    response: Type.Object({ pass: Type.String(), seconds: Type.Integer() }),
+  },
+  webStart: {
+    method: 'POST',
+    path: '/web/start',
+    name: 'webStart',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 204,
+    summary: 'Starts a server for who shows a password and may do so',
+    body: Type.Object({ ...signIn, id: Type.Integer() }, closed),
   },
 } as const satisfies Record<string, Route>;

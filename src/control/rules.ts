@@ -2,6 +2,7 @@
  * Keeps the kernel's rules in step with the leases: whoever changed a lease calls `settle`, and many at once become one transaction. The ruleset is made
  * from the store each time, so it never drifts from it.
  */
+import { coalesced } from '../base/coalesced.ts';
 import type { Log } from '../base/log.ts';
 import type { Ruleset } from '../core/ruleset.ts';
 import type { Firewall } from '../network/firewall.ts';
@@ -25,16 +26,13 @@ export interface RulesOptions {
   readonly store: Store;
   readonly firewall: Firewall;
   readonly log: Log;
-  /** The whole wanted world of packets for these servers. */
   /** The web's front, which follows the same servers. */
   readonly web: WebRoutes;
+  /** The whole wanted world of packets for these servers. */
   readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
 }
 
 export function makeRules({ store, firewall, web, log, rulesetOf }: RulesOptions): Rules {
-  let underWay: Promise<void> | undefined;
-  let next: Promise<void> | undefined;
-
   async function wanted(): Promise<Ruleset> {
     const servers = await store.servers.list();
     return rulesetOf(servers.filter(({ wanted: state }) => state !== 'dropping'));
@@ -46,16 +44,7 @@ export function makeRules({ store, firewall, web, log, rulesetOf }: RulesOptions
     await firewall.set(await wanted());
   }
 
-  function settle(): Promise<void> {
-    // A set that has begun may have read the store too early for this caller; one that has not begun yet has not.
-    next ??= (async () => {
-      await underWay?.catch(() => {});
-      underWay = next;
-      next = undefined;
-      await setAll();
-    })();
-    return next;
-  }
+  const { run: settle, isWaiting } = coalesced(setAll);
 
   return {
     settle,
@@ -65,7 +54,7 @@ export function makeRules({ store, firewall, web, log, rulesetOf }: RulesOptions
     },
     async check() {
       await web.settle();
-      if (next !== undefined || (await firewall.matches(await wanted()))) return false;
+      if (isWaiting() || (await firewall.matches(await wanted()))) return false;
       log.warn({}, 'the packet rules differ from the store; setting them again');
       await settle();
       return true;

@@ -35,6 +35,7 @@ export interface ServerControlOptions {
   readonly engine: Engine;
   /** What visitors of the web are shown. */
   readonly certificates: WebRoutesOptions['certificates'];
+  readonly passKey: string;
   readonly firewall: Firewall;
   readonly plan: Plan;
   readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;

@@ -7,7 +7,7 @@
  * - `off`: nobody.
  *
  * Whoever may enter a server (the right `write`) reaches all its ports through the bastion anyway. What is not public has no port in the kernel's map and no
- * page; as long as pages cannot be signed in to, `signed-in` and `shared` ports are reached through the bastion alone.
+ * page but, for who signs in, one on an origin of its own (core/web-pass.ts).
  */
 import { fault } from './errors.ts';
 import { shorten } from './ids.ts';

@@ -20,6 +20,7 @@ suite("the web's origins", () => {
     ]);
     assert.deepEqual(urlsOf({ ...plain, publicHost: '2001:db8::1' }, seven), ['http://[2001:db8::1]:9080/www/7/']);
     assert.deepEqual(urlsOf(plain, { ...seven, policy: 'off' }), []);
+    assert.deepEqual(urlsOf(plain, { ...seven, policy: 'shared' }), []);
   });
 
   test('by HTTPS: a port of their own without a domain, names with one', () => {

@@ -47,22 +47,23 @@ export function contentHost(domain: string): string {
 }
 
 /** Of one server's one port, by HTTPS. */
-function ownOrigin({ domain, ports }: WebOrigins, id: number | 'ID', door: string): string | undefined {
+export function ownOrigin({ domain, ports }: WebOrigins, id: number | 'ID', door: string): string | undefined {
   return domain === undefined || ports.https === undefined
     ? undefined
     : origin('https', `${id}.${door}.${domain.toLowerCase()}`, ports.https);
 }
 
-/** The addresses of a port by the web, for people, the best first. None where it is not public. */
+/** The addresses of a port by the web, for people, the best first: where it is not public, at most the one where they can sign in. */
 export function urlsOf(
   origins: WebOrigins,
   { id, door, policy }: { readonly id: number | 'ID'; readonly door: string; readonly policy: PortPolicy },
 ): readonly string[] {
-  if (policy !== 'public') return [];
   const { publicHost, domain, ports, isHttpsOnly } = origins;
   const below = `/${door}/${id}/`;
   const content = contentOrigin(origins);
   const own = ownOrigin(origins, id, door);
+  if (policy === 'off') return [];
+  if (policy !== 'public') return own === undefined ? [] : [`${own}/`];
   const plainPort = isHttpsOnly ? undefined : ports.http;
   return [
     ...(content === undefined ? [] : [content + below]),

@@ -101,6 +101,17 @@ suite("the web's map by HTTPS", () => {
     assert.deepEqual(without.find('content', 'h:9444', '/.well-known/myserver/sign-in'), { kind: 'nobody', id: undefined });
   });
 
+  test('a port for chosen people is at its own origin alone, and every other way leads there', () => {
+    const own = routeOf(5, 'usr', 'shared');
+    const map5 = makeWebMap({ routes: [own] }, secure);
+    const there = { kind: 'redirect', status: 307, location: 'https://5.usr.example.org/a?b' };
+    assert.deepEqual(map5.find('https', '5.usr.example.org', '/a'), { kind: 'private', route: own });
+    assert.deepEqual(map5.find('http', '5.usr.example.org', '/a?b'), there);
+    assert.deepEqual(map5.find('http', 'host.example', '/usr/5/a?b'), there);
+    assert.deepEqual(map5.find('https', 'www.example.org', '/usr/5/a?b'), there);
+    assert.deepEqual(makeWebMap({ routes: [own] }, plain).find('http', '5.usr.example.org', '/'), { kind: 'not-public', route: own });
+  });
+
   test('a server’s own name is the same by both', () => {
     assert.deepEqual(map443.find('https', '7.www.example.org', '/usr/0/'), { kind: 'route', route: seven, prefix: '' });
   });

@@ -5,7 +5,7 @@
 import type { Generation, ServerId } from './ids.ts';
 import type { PortPolicy } from './port-policy.ts';
 import type { WebCertificate } from './web-certificate.ts';
-import { contentHost, contentOrigin, portalOrigin, type WebListener, type WebOrigins } from './web-origins.ts';
+import { contentHost, contentOrigin, ownOrigin, portalOrigin, type WebListener, type WebOrigins } from './web-origins.ts';
 
 /** One port of one server, as the web reaches it. */
 export interface WebRoute {
@@ -26,11 +26,17 @@ export interface WebState {
   readonly routes: readonly WebRoute[];
   /** What visitors are shown who do not name a host is the first. */
   readonly certificates: readonly WebCertificate[];
+  /** PEM, SubjectPublicKeyInfo: what passes are read with. */
+  readonly passKey: string;
+  /** Who may visit anything that is not public, as their passes must say now. */
+  readonly stamps: readonly { readonly subject: string; readonly stamp: string }[];
+  /** Of servers that have a port for chosen people. */
+  readonly readers: readonly { readonly generation: Generation; readonly subjects: readonly string[] }[];
   /** PEM of the authority that people may trust for trials; undefined where certificates are from elsewhere. */
   readonly authority: string | undefined;
 }
 
-export const nothingOnTheWeb: WebState = { routes: [], certificates: [], authority: undefined };
+export const nothingOnTheWeb: WebState = { routes: [], certificates: [], authority: undefined, passKey: '', stamps: [], readers: [] };
 
 /** Where one request goes. */
 export type WebFound =
@@ -40,6 +46,8 @@ export type WebFound =
   | { readonly kind: 'route'; readonly route: WebRoute; readonly prefix: string }
   /** To another address, with method and body: 308 for good, 307 as long as we are set up as we are (RFC 9110, sections 15.4.8 and 15.4.9). */
   | { readonly kind: 'redirect'; readonly status: 307 | 308; readonly location: string }
+  /** To that port on its own origin, for who has a pass. */
+  | { readonly kind: 'private'; readonly route: WebRoute }
   | { readonly kind: 'not-public'; readonly route: WebRoute }
   /** A server that is not there, or a name below ours that can be nobody's. */
   | { readonly kind: 'nobody'; readonly id: number | undefined };
@@ -47,6 +55,7 @@ export type WebFound =
 export interface WebMap {
   /** `host` as the request said it, with or without a port; `target` the path with the query, beginning with `/`. O(1) in the number of routes. */
   find(listener: WebListener, host: string, target: string): WebFound;
+  routeAt(id: number, door: string): WebRoute | undefined;
 }
 
 const idPattern = String.raw`(0|[1-9]\d{0,4})`;
@@ -61,18 +70,24 @@ export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOri
   const content = contentOrigin(origins);
   const portal = portalOrigin(origins);
 
-  function at(door: string, id: number, prefix: string): WebFound {
+  /** `rest` is the target without the prefix. */
+  function at(door: string, id: number, prefix: string, rest: string, isOwnOrigin: boolean): WebFound {
     const route = byDoor.get(`${door} ${id}`);
     if (route === undefined) return { kind: 'nobody', id };
-    return route.policy === 'public' ? { kind: 'route', route, prefix } : { kind: 'not-public', route };
+    if (route.policy === 'public') return { kind: 'route', route, prefix };
+    const own = ownOrigin(origins, id, door);
+    if (route.policy === 'off' || own === undefined) return { kind: 'not-public', route };
+    return isOwnOrigin
+      ? { kind: 'private', route }
+      : { kind: 'redirect', status: 307, location: own + (rest.startsWith('/') ? rest : `/${rest}`) };
   }
 
   /** Undefined for a name that is not one of servers. */
-  function byName(name: string): WebFound | undefined {
+  function byName(name: string, target: string, isOwnOrigin: boolean): WebFound | undefined {
     const label = below !== undefined && name.endsWith(below) ? name.slice(0, -below.length) : '';
     if (!label.includes('.') || !doors.has(label.slice(label.lastIndexOf('.') + 1))) return undefined;
     const [, id, door = ''] = ownName.exec(label) ?? [];
-    return id === undefined ? { kind: 'nobody', id } : at(door, Number(id), '');
+    return id === undefined ? { kind: 'nobody', id } : at(door, Number(id), '', target, isOwnOrigin);
   }
 
   function isBelowDoor(target: string): boolean {
@@ -82,8 +97,8 @@ export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOri
   function byPath(target: string): WebFound | undefined {
     const [prefix = '', door = '', id] = belowDoor.exec(target) ?? [];
     if (!doors.has(door)) return undefined;
-    const found = at(door, Number(id), prefix);
     const rest = target.slice(prefix.length);
+    const found = at(door, Number(id), prefix, rest, false);
     // Relative addresses of the first page would else lead beside the prefix.
     return found.kind === 'route' && !rest.startsWith('/') ? { kind: 'redirect', status: 308, location: `${prefix}/${rest}` } : found;
   }
@@ -93,24 +108,27 @@ export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOri
     const to = (place: string | undefined): WebFound | undefined =>
       place === undefined ? undefined : { kind: 'redirect', status: 308, location: place + target };
     const port = origins.ports.https === 443 ? '' : `:${origins.ports.https}`;
-    if (portal !== undefined && byName(name) !== undefined) return to(`https://${name}${port}`);
+    if (portal !== undefined && byName(name, target, false) !== undefined) return to(`https://${name}${port}`);
     return isBelowDoor(target) ? to(content) : to(portal);
   }
 
   function byHttps(name: string, target: string): WebFound {
     if (name === contentName) return byPath(target) ?? { kind: 'nobody', id: undefined };
-    const named = byName(name);
+    const named = byName(name, target, true);
     if (named !== undefined) return named;
     if (content === undefined || !isBelowDoor(target)) return { kind: 'own' };
     return { kind: 'redirect', status: 307, location: content + target };
   }
 
   return {
+    routeAt: (id, door) => byDoor.get(`${door} ${id}`),
     find(listener, host, target) {
       const name = hostName(host);
       switch (listener) {
         case 'http':
-          return (origins.isHttpsOnly ? secured(name, target) : undefined) ?? byName(name) ?? byPath(target) ?? { kind: 'own' };
+          return (
+            (origins.isHttpsOnly ? secured(name, target) : undefined) ?? byName(name, target, false) ?? byPath(target) ?? { kind: 'own' }
+          );
         case 'https':
           return byHttps(name, target);
         case 'content':

@@ -8,6 +8,7 @@ import { makeLedger } from '../gateway/bastion/ledger.ts';
 import { watchRoom } from '../gateway/bastion/recording-room.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
+import { makeDeskLink } from '../gateway/http/desk-link.ts';
 import { makeHttpEdge } from '../gateway/http/http-edge.ts';
 import { makeWebFollowing } from '../gateway/http/web-following.ts';
 import type { Config } from './config.ts';
@@ -56,6 +57,7 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
           origins,
           network: hello.network,
           listen: { host: config.gateway.host, ports: origins.ports },
+          desk: makeDeskLink(link),
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
           log,

@@ -13,6 +13,7 @@ import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makePeopleControl, type PeopleControl, type PeopleControlOptions } from '../control/people/people-control.ts';
+import { makePasses } from '../control/web/passes.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
@@ -62,6 +63,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   const engine = undo.use(await makeIncusEngine({ ...config.engine, log }));
   const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });
   const recordingFiles = makeRecordingFiles({ ...config.gateway.recordings, clock: systemClock });
+  const passes = await makePasses(store.keyring, () => systemClock.now());
   const certificates = certificatesOf(config, log, () => void control.web.settle().catch(() => {}));
   const control = makeServerControl({
     store,
@@ -86,11 +88,15 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
       recording: config.bastion.recording,
     },
     certificates: () => certificates.current(),
+    passKey: passes.publicKey,
     isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
     clock: systemClock,
     log,
   });
-  const changed = () => gateway.live.changes.bump();
+  const changed = () => {
+    gateway.live.changes.bump();
+    void control.web.settle().catch(() => {});
+  };
   const people = peopleFor(config, {
     store,
     clock: systemClock,
@@ -106,6 +112,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     facts: () => control.facts,
     settings: { authorities: config.bastion.userAuthorities, destinations: config.bastion.destinations },
     recordingFiles,
+    web: { routes: control.web, passes, servers: control.servers },
     clock: systemClock,
     onListening: () => void control.rules.settle().catch(() => {}),
   });

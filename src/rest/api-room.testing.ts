@@ -11,6 +11,8 @@ import { parsePersonName } from '../core/names.ts';
 import { type GatewayControl, type GatewaySettings, makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { hashPassword } from '../control/people/password-hash.ts';
+import { makePasses, type Passes } from '../control/web/passes.ts';
+import type { Keyring } from '../store/records.ts';
 import { makePeopleControl, type PeopleControl } from '../control/people/people-control.ts';
 import { type ControlRoom, makeControlRoom } from '../testing/control-room.ts';
 import { type Api, type ApiConfig, makeApi } from './api.ts';
@@ -70,6 +72,7 @@ export async function makeApiRoom(
     facts: () => room.control.facts,
     settings: { authorities: options.authorities ?? [], destinations: options.destinations ?? [] },
     recordingFiles: makeRecordingFiles({ dir: room.recordingsDir, keptMs: 30 * 86_400_000, clock }),
+    web: { routes: room.control.web, passes: await testPasses(store.keyring), servers: room.control.servers },
     onListening: () => {},
   });
   const socketPath = join(dir, 'root.sock');
@@ -135,4 +138,12 @@ function send(
   });
   asked.end(content);
   return promise;
+}
+
+/** One key for all rooms of a process: it takes a tenth of a second to make. */
+let passes: Promise<Passes> | undefined;
+
+async function testPasses(keyring: Keyring): Promise<Passes> {
+  passes ??= makePasses(keyring, () => Date.now());
+  return await passes;
 }

@@ -4,8 +4,10 @@ import type { InternalRouteName, InternalRoutes, Place } from '../contract/inter
 import type { Output } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
 import type { WebPorts } from '../core/web-origins.ts';
+import type { WebState } from '../core/web-route.ts';
 import type { EnterablePlace } from '../control/gateway/gateway-control.ts';
 import type { SignedInAtGateway } from '../control/gateway/key-sign-in.ts';
+import type { WebSignIn } from '../control/web/web-desk.ts';
 import type { Asked, HandlerParts } from './handler.ts';
 
 type InternalHandlers = { readonly [K in InternalRouteName]: (asked: Asked<InternalRoutes[K]>) => Promise<Output<InternalRoutes[K]>> };
@@ -59,11 +61,34 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
     async webState({ query: { after }, signal }) {
       const number = await web.changes.wait(after, changesWaitMs, signal);
       if (number === after) return { number, state: null };
-      const { routes, certificates, authority } = web.state();
-      const shown = certificates.map(({ names, chain, key }) => ({ names: [...names], chain, key }));
-      return { number, state: { routes: [...routes], certificates: shown, authority: authority ?? null } };
+      return { number, state: stateView(web.state()) };
+    },
+    async webSignIn({ body: { generation, door, ...who } }) {
+      return { ticket: await gateway.web.signIn(signInOf(who), { generation, door }) };
+    },
+    async webEnter({ body: { ticket, fromAddress, ...place } }) {
+      return await gateway.web.enter(ticket, place, fromAddress);
+    },
+    async webStart({ body: { id, ...who } }) {
+      await gateway.web.start(signInOf(who), id);
+      return undefined;
     },
     changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
+  };
+}
+
+function signInOf({ password, ...who }: { readonly person: string; readonly password: string; readonly fromAddress: string }): WebSignIn {
+  return { ...who, password: new Secret(password) };
+}
+
+function stateView({ routes, certificates, authority, passKey, stamps, readers }: WebState) {
+  return {
+    routes: [...routes],
+    certificates: certificates.map(({ names, chain, key }) => ({ names: [...names], chain, key })),
+    authority: authority ?? null,
+    passKey,
+    stamps: [...stamps],
+    readers: readers.map(({ generation, subjects }) => ({ generation, subjects: [...subjects] })),
   };
 }
 

@@ -52,6 +52,8 @@ export interface People {
   /** Throws `no-such-person`. */
   update(name: PersonName, change: PersonChange): Promise<Person>;
   passwordHash(name: PersonName): Promise<Secret | undefined>;
+  /** Of everybody who has one. */
+  passwordHashes(): Promise<ReadonlyMap<PersonName, Secret>>;
   /** Throws `no-such-person`. */
   setPassword(name: PersonName, hash: Secret, options: { readonly mustChange: boolean }): Promise<void>;
   /**

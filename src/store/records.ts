@@ -95,7 +95,7 @@ export interface Idempotency {
   prune(): Promise<number>;
 }
 
-export const auditVias = ['cli', 'rest', 'ssh', 'portal', 'root', 'control'] as const;
+export const auditVias = ['cli', 'rest', 'ssh', 'portal', 'web', 'root', 'control'] as const;
 export type AuditVia = (typeof auditVias)[number];
 
 /** Who asks, and by which door. */

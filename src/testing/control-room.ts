@@ -102,6 +102,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       auditKeptLines: 2_000_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
       facts,
+      passKey: '',
       certificates: () => ({ certificates: [], authority: undefined }),
       isGatewayAway: () => false,
       clock: systemClock,

@@ -22,6 +22,7 @@ import type { KeyPair } from '../../store/records.ts';
 import type { Store } from '../../store/store.ts';
 import type { World } from '../world.ts';
 import { bastionHostKey } from './bastion-host-key.ts';
+import { makeWebDesk, type WebDesk, type WebDeskOptions } from '../web/web-desk.ts';
 import { type GatewayCaller, type GatewayCallers, makeGatewayCallers, passwordTag } from './gateway-callers.ts';
 import { type KeyOffer, type SignedInAtGateway, signInByKey } from './key-sign-in.ts';
 import { type LiveSessions, makeLiveSessions } from './live-sessions.ts';
@@ -46,6 +47,7 @@ export interface GatewayControlOptions {
   readonly facts: () => InstallationFacts;
   readonly settings: GatewaySettings;
   readonly recordingFiles: RecordingFiles;
+  readonly web: Pick<WebDeskOptions, 'routes' | 'passes' | 'servers'>;
   readonly clock: Clock;
   /** The port is another one than before: rules may have to follow. */
   readonly onListening: () => void;
@@ -78,6 +80,7 @@ export interface GatewayControl {
   readonly callers: GatewayCallers;
   readonly live: LiveSessions;
   readonly recordings: Recordings;
+  readonly web: WebDesk;
   hostKey(): Promise<KeyPair>;
   /** Undefined: the key would do. */
   signInByKey(offer: KeyOffer): Promise<SignedInAtGateway | undefined>;
@@ -111,6 +114,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
     callers,
     live: makeLiveSessions({ ...options, callers, destinations: settings.destinations }),
     recordings: makeRecordings(options),
+    web: makeWebDesk({ store, clock, signIn: people.signIn, ...options.web }),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
       await signInByKey({ store, signIn: people.signIn, credentials, usedSessions, clock, authorities: settings.authorities }, offer),

@@ -3,11 +3,13 @@
  * again when it is another.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { coalesced } from '../../base/coalesced.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Plan } from '../../core/plan.ts';
 import { policyOf, webDoorsOf } from '../../core/port-policy.ts';
 import { nothingOnTheWeb, type WebRoute, type WebState } from '../../core/web-route.ts';
 import type { Store } from '../../store/store.ts';
+import { visitorsState } from './visitors-state.ts';
 import { type Changes, makeChanges } from '../gateway/changes.ts';
 
 export interface WebRoutes {
@@ -24,16 +26,15 @@ export interface WebRoutesOptions {
   readonly plan: Plan;
   readonly clock: Clock;
   /** As they are now; whoever changes them calls `settle`. */
+  /** PEM, SubjectPublicKeyInfo. */
+  readonly passKey: string;
   readonly certificates: () => Pick<WebState, 'certificates' | 'authority'>;
 }
 
-export function makeWebRoutes({ store, plan, clock, certificates }: WebRoutesOptions): WebRoutes {
+export function makeWebRoutes({ store, plan, clock, certificates, passKey }: WebRoutesOptions): WebRoutes {
   const changes = makeChanges(clock.now());
   const doors = webDoorsOf(plan);
   let state = nothingOnTheWeb;
-  /** A look that began earlier may end later, and must not undo a newer one. */
-  let lastBegun = 0;
-  let lastTaken = 0;
 
   async function wanted(): Promise<WebState> {
     const servers = await store.servers.list();
@@ -45,21 +46,16 @@ export function makeWebRoutes({ store, plan, clock, certificates }: WebRoutesOpt
           return { id, generation, door: name, address: plan.addressOf(id), port, policy, isUp: word !== 'stopped' };
         }),
       );
-    return { routes, ...certificates() };
+    const visitors = await visitorsState(store, servers, routes, clock.now());
+    return { routes, passKey, ...visitors, ...certificates() };
   }
 
-  return {
-    changes,
-    state: () => state,
-    async settle() {
-      lastBegun += 1;
-      const number = lastBegun;
-      const fresh = await wanted();
-      if (number < lastTaken) return;
-      lastTaken = number;
-      if (isDeepStrictEqual(fresh, state)) return;
-      state = fresh;
-      changes.bump();
-    },
-  };
+  async function settleNow(): Promise<void> {
+    const fresh = await wanted();
+    if (isDeepStrictEqual(fresh, state)) return;
+    state = fresh;
+    changes.bump();
+  }
+
+  return { changes, state: () => state, settle: coalesced(settleNow).run };
 }

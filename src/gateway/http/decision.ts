@@ -1,28 +1,40 @@
 /** What becomes of one request: a page of ours, another address, or the way to a server's port. Nothing else is ever connected to. */
+import { createPublicKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ipv4Network, ipv4Number } from '../../core/ipv4.ts';
-import { plainAddress } from '../../core/peer-address.ts';
-import { authorityPath, type WebListener, type WebOrigins } from '../../core/web-origins.ts';
-import type { WebMap, WebRoute } from '../../core/web-route.ts';
+import { isLink, makeVisitors, type PassClaims, type Visitors } from '../../core/web-pass.ts';
+import { authorityPath, portalOrigin, type WebListener, type WebOrigins } from '../../core/web-origins.ts';
+import { makeWebMap, type WebMap, type WebRoute, type WebState } from '../../core/web-route.ts';
+import { clientAddressOf } from './client-address.ts';
 import {
-  authorityPage,
   failurePage,
+  filePage,
   frontPage,
   nobodyPage,
   notFoundPage,
   notPublicPage,
   type Page,
   refusedPage,
+  signInFirstPage,
   startingPage,
   stoppedPage,
 } from './pages.ts';
+import { makePassReader, type PassReader } from './pass-reader.ts';
 import type { Passing } from './proxy.ts';
 import { readTarget } from './target.ts';
+import { wellKnown } from './well-known.ts';
 
 export type Decision =
   | { readonly page: Page }
   | { readonly passing: Passing }
-  | { readonly redirect: { readonly status: 307 | 308; readonly location: string } };
+  | { readonly redirect: { readonly status: 303 | 307 | 308; readonly location: string } }
+  | { readonly desk: DeskCall };
+
+export interface DeskCall {
+  readonly target: string;
+  /** The port on whose origin it is; undefined: our own. */
+  readonly at: WebRoute | undefined;
+}
 
 export interface DecisionOptions {
   readonly origins: WebOrigins;
@@ -30,64 +42,102 @@ export interface DecisionOptions {
   readonly network: string;
 }
 
-/** What control has said there is. */
+/** What control has said there is, made ready to decide by. */
 export interface Known {
   readonly map: WebMap;
-  /** PEM. */
+  readonly visitors: Visitors;
+  readonly readPass: PassReader;
   readonly authority: string | undefined;
+  readonly keys: string;
+}
+
+export function knownOf(state: WebState, origins: WebOrigins): Known {
+  const keys = state.passKey === '' ? [] : [{ ...createPublicKey(state.passKey).export({ format: 'jwk' }), alg: 'RS256', use: 'sig' }];
+  return {
+    map: makeWebMap(state, origins),
+    visitors: makeVisitors(state),
+    readPass: makePassReader(state.passKey),
+    authority: state.authority,
+    keys: `${JSON.stringify({ keys })}\n`,
+  };
 }
 
 /** `known` undefined: control has not said anything yet. */
 export type Decide = (request: IncomingMessage, listener: WebListener, known: Known | undefined) => Decision;
 
+interface Read {
+  readonly host: string;
+  readonly target: string;
+}
+
 export function makeDecide({ origins, network: networkText }: DecisionOptions): Decide {
   const network = ipv4Network(networkText);
+  const portal = portalOrigin(origins);
 
   function isInside(address: string): boolean {
     const value = ipv4Number(address);
     return value !== undefined && network !== undefined && value >= network.first && value <= network.last;
   }
 
-  function ownPage(target: string, { authority }: Known): Page {
-    const [path = ''] = target.split('?', 1);
-    if (path === '/') return frontPage(origins.publicHost);
-    return path === authorityPath && authority !== undefined ? authorityPage(authority) : notFoundPage;
+  function onOwnOrigin(request: IncomingMessage, listener: WebListener, read: Read, route: WebRoute, known: Known): Decision {
+    const [path = ''] = read.target.split('?', 1);
+    if (path === wellKnown.enter || path === wellKnown.leave) return { desk: { target: read.target, at: route } };
+    const claims = known.readPass(request, Date.now());
+    if (claims !== undefined && known.visitors.mayVisit(route, claims))
+      return passingOf(request, listener, read, { route, prefix: '', claims });
+    const isPage = (request.method === 'GET' || request.method === 'HEAD') && /\btext\/html\b/u.test(request.headers.accept ?? '');
+    if (!isPage || portal === undefined) return { page: signInFirstPage(route) };
+    const query = new URLSearchParams({ server: String(route.id), door: route.door, to: read.target });
+    return { redirect: { status: 303, location: `${portal}${wellKnown.signIn}?${query.toString()}` } };
   }
 
   function passingOf(
     request: IncomingMessage,
     listener: WebListener,
-    { host, target }: { readonly host: string; readonly target: string },
-    { route, prefix }: { readonly route: WebRoute; readonly prefix: string },
+    { host, target }: Read,
+    { route, prefix, claims }: { readonly route: WebRoute; readonly prefix: string; readonly claims?: PassClaims },
   ): Decision {
-    if (!route.isUp) return { page: stoppedPage(route) };
-    const clientAddress = plainAddress(request.socket.remoteAddress ?? '').split('%', 1)[0] ?? '';
+    if (!isInside(route.address)) return { page: failurePage('unreachable', route) };
+    if (!route.isUp)
+      return { page: stoppedPage(route, portal === undefined ? undefined : `${portal}${wellKnown.start}?server=${route.id}`) };
     const proto = listener === 'http' ? 'http' : 'https';
     const port = origins.ports[listener] ?? 0;
-    return { passing: { route, prefix, host, path: target.slice(prefix.length), clientAddress, proto, port } };
+    const visitor = claims === undefined ? undefined : { claims, person: isLink(claims.sub) ? undefined : claims.sub };
+    return {
+      passing: { route, prefix, host, path: target.slice(prefix.length), clientAddress: clientAddressOf(request), proto, port, visitor },
+    };
   }
 
   return (request, listener, known) => {
     const read = readTarget(request);
     if (read.kind === 'refused') return { page: refusedPage(read.status, read.sentence) };
     if (known === undefined) return { page: startingPage };
-    const { map, authority } = known;
     // Whoever is to trust the authority cannot be led to HTTPS first.
-    if (listener === 'http' && authority !== undefined && read.target === authorityPath) return { page: authorityPage(authority) };
-    const found = map.find(listener, read.host, read.target);
+    if (listener === 'http' && known.authority !== undefined && read.target === authorityPath)
+      return ownPage(listener, read.target, origins.publicHost, known);
+    const found = known.map.find(listener, read.host, read.target);
     switch (found.kind) {
       case 'own':
-        return { page: ownPage(read.target, known) };
+        return ownPage(listener, read.target, origins.publicHost, known);
       case 'nobody':
         return { page: nobodyPage(found.id) };
       case 'not-public':
         return { page: notPublicPage(found.route) };
+      case 'private':
+        return onOwnOrigin(request, listener, read, found.route, known);
       case 'redirect':
         return { redirect: found };
       case 'route':
-        return isInside(found.route.address)
-          ? passingOf(request, listener, read, found)
-          : { page: failurePage('unreachable', found.route) };
+        return passingOf(request, listener, read, found);
     }
   };
+}
+
+function ownPage(listener: WebListener, target: string, publicHost: string, { authority, keys }: Known): Decision {
+  const [path = ''] = target.split('?', 1);
+  if (path === '/') return { page: frontPage(publicHost) };
+  if (path === authorityPath && authority !== undefined) return { page: filePage('application/x-pem-file', authority) };
+  if (listener !== 'https') return { page: notFoundPage };
+  if (path === wellKnown.keys) return { page: filePage('application/jwk-set+json', keys) };
+  return path === wellKnown.signIn || path === wellKnown.start ? { desk: { target, at: undefined } } : { page: notFoundPage };
 }

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { inwardHead, outwardCookie, outwardHead, type Passage } from './heads.ts';
 
-const passage: Passage = { prefix: '/www/7', host: 'host.example', clientAddress: '2001:db8::1', proto: 'https', port: 443 };
+const passage: Passage = {
+  prefix: '/www/7',
+  host: 'host.example',
+  clientAddress: '2001:db8::1',
+  proto: 'https',
+  port: 443,
+  visitor: undefined,
+};
 
 suite('heads on their way through', () => {
   test('an IPv6 client is written as RFC 7239 wants it', () => {

@@ -3,6 +3,9 @@
  * RFC 9110, sections 7.6.1 and 10; RFC 7239; RFC 6265.
  */
 
+import type { PassClaims } from '../../core/web-pass.ts';
+import { withoutPass } from './pass-reader.ts';
+
 /** Of one connection only (RFC 9110, section 7.6.1), or for a proxy alone. */
 const hopByHop = new Set([
   'connection',
@@ -32,6 +35,12 @@ const tooFar = new Set([
 
 const addressHeaders = new Set(['location', 'content-location', 'refresh', 'link']);
 
+export interface Visitor {
+  readonly claims: PassClaims;
+  /** Undefined: whoever has a link that was handed out. */
+  readonly person: string | undefined;
+}
+
 export interface Passage {
   /** `/www/123`; empty where the name is the server's own. */
   readonly prefix: string;
@@ -41,6 +50,8 @@ export interface Passage {
   readonly proto: 'http' | 'https';
   /** Ours, as people see it. */
   readonly port: number;
+  /** Who has shown a pass. Undefined: anybody. */
+  readonly visitor: Visitor | undefined;
 }
 
 function* pairs(raw: readonly string[]): Generator<readonly [name: string, lower: string, value: string]> {
@@ -61,11 +72,13 @@ function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
 
 /** The head that the server gets. `upgrade`: the protocol that the client asks to change to, else undefined. */
 export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: string): readonly string[] {
-  const { prefix, host, clientAddress, proto, port } = passage;
+  const { prefix, host, clientAddress, proto, port, visitor } = passage;
   const ofConnection = namedByConnection(raw);
-  const kept = [...pairs(raw)].flatMap(([name, lower, value]) =>
-    hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower) ? [] : [name, value],
-  );
+  const kept = [...pairs(raw)].flatMap(([name, lower, value]) => {
+    if (hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower)) return [];
+    const inward = lower === 'cookie' ? withoutPass(value) : value;
+    return inward === undefined ? [] : [name, inward];
+  });
   const forwardedFor = clientAddress.includes(':') ? `"[${clientAddress}]"` : clientAddress;
   return [
     ...kept,
@@ -80,6 +93,8 @@ export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: s
     ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
     'Forwarded',
     `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=${proto}`,
+    ...(visitor === undefined ? [] : ['X-Myserver-Identity', visitor.claims.id]),
+    ...(visitor?.person === undefined ? [] : ['X-Myserver-Person', visitor.person]),
     ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),
   ];
 }

@@ -2,6 +2,7 @@ import { silentLog } from '../../base/log.ts';
 import { edgeAttacks } from '../../network/conformance-edge-attacks.testing.ts';
 import { edgeConformance } from '../../network/conformance-edge.testing.ts';
 import { answerMs, domain, type EdgeUnderTest, network } from '../../network/edge-room.testing.ts';
+import { noDesk } from './desk.testing.ts';
 import { makeHttpEdge } from './http-edge.ts';
 
 async function make(): Promise<EdgeUnderTest> {
@@ -9,6 +10,7 @@ async function make(): Promise<EdgeUnderTest> {
     origins: { publicHost: 'host.example', domain, ports: { http: 80, https: undefined, content: undefined }, isHttpsOnly: false },
     network,
     listen: { host: '127.0.0.1', ports: { http: 0, https: undefined, content: undefined } },
+    desk: noDesk,
     answerMs,
     headMs: 1000,
     drainMs: () => 0,

@@ -10,9 +10,10 @@ import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
 import { silentLog } from '../../base/log.ts';
-import type { WebState } from '../../core/web-route.ts';
+import { nothingOnTheWeb, type WebState } from '../../core/web-route.ts';
 import { keepLocalCertificate, type LocalCertificate } from '../../host/certificates/local-authority.ts';
 import { type Backend, domain, makeBackend, type Mirrored, network, routeTo, valuesOf } from '../../network/edge-room.testing.ts';
+import { noDesk } from './desk.testing.ts';
 import { type HttpEdge, makeHttpEdge } from './http-edge.ts';
 
 const ports = { http: 80, https: 443, content: 444 };
@@ -25,6 +26,7 @@ suite('HTTPS by the embedded edge', () => {
   let seven: Backend;
   const origins = { publicHost: 'host.example', domain: undefined, ports, isHttpsOnly: false };
   const stateWith = (...certificates: readonly LocalCertificate[]): WebState => ({
+    ...nothingOnTheWeb,
     routes: [routeTo(7, seven)],
     certificates: certificates.map(({ certificate: { names, chain, key } }) => ({ names, chain, key })),
     authority: main.authority,
@@ -36,7 +38,7 @@ suite('HTTPS by the embedded edge', () => {
     other = await keepLocalCertificate(join(dir, 'other'), ['own.example'], Date.now());
     seven = await makeBackend(7);
     const listen = { host: '127.0.0.1', ports: { http: 0, https: 0, content: 0 } };
-    edge = makeHttpEdge({ origins, network, listen, answerMs: 1000, headMs: 1000, drainMs: () => 0, log: silentLog });
+    edge = makeHttpEdge({ origins, network, listen, desk: noDesk, answerMs: 1000, headMs: 1000, drainMs: () => 0, log: silentLog });
     await edge.start();
     await edge.set(stateWith(main, other));
   });

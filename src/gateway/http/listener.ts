@@ -1,7 +1,9 @@
 /** A listening HTTP server with the limits that strangers get (DESIGN.md, invariant 6). */
+import { once } from 'node:events';
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { networkOf } from '../../core/peer-address.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 
@@ -59,4 +61,23 @@ function makeSecureServer(options: ServerOptions, tls: TlsContexts, headMs: numb
   // Failed handshakes are strangers' affair.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
+}
+
+/** A refusal is thrown. */
+export async function listening(server: Server, at: { readonly host: string | undefined; readonly port: number }): Promise<void> {
+  server.listen(at);
+  await once(server, 'listening');
+}
+
+/** What flows may go on for so long; then `cutAll` ends it. */
+export async function drain(server: Server, drainMs: number, cutAll: () => void): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const ending = new AbortController();
+  const close = setInterval(() => server.closeIdleConnections(), 500);
+  await Promise.race([closed, sleep(drainMs, undefined, { signal: ending.signal }).catch(() => {})]);
+  ending.abort();
+  clearInterval(close);
+  cutAll();
+  server.closeAllConnections();
 }

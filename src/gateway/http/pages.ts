@@ -10,6 +10,9 @@ export interface Page {
   /** Sentences; what stands between backquotes is to be typed. */
   readonly sentences: readonly string[];
   readonly headers?: Readonly<Record<string, string>>;
+  readonly link?: { readonly href: string; readonly text: string };
+  /** Name and password, sent to the page's own address. */
+  readonly form?: { readonly button: string; readonly leadsTo: string | undefined; readonly problem: string | undefined };
   /** Sent in place of all that, for who is to keep it. */
   readonly file?: { readonly type: string; readonly content: string };
 }
@@ -26,8 +29,51 @@ export function frontPage(publicHost: string): Page {
   };
 }
 
-export function authorityPage(content: string): Page {
-  return { status: 200, code: 'authority', title: 'authority', sentences: [], file: { type: 'application/x-pem-file', content } };
+export function filePage(type: string, content: string): Page {
+  return { status: 200, code: 'file', title: '', sentences: [], file: { type, content } };
+}
+
+/** For programs, and for who asks for no page. */
+export function signInFirstPage({ id, door }: WebRoute): Page {
+  return {
+    status: 401,
+    code: 'not-signed-in',
+    title: 'Sign in first',
+    sentences: [`What server ${id} has here (${door}) is for people who may visit it: open this address in a browser and sign in.`],
+  };
+}
+
+export interface SignInAsked {
+  readonly id: number;
+  readonly door: string;
+  readonly origin: string;
+  readonly problem: string | undefined;
+}
+
+export function signInPage({ id, door, origin, problem }: SignInAsked): Page {
+  return {
+    status: 200,
+    code: 'sign-in',
+    title: 'Sign in',
+    sentences: [
+      `What server ${id} shows at ${door} is not for everybody. Sign in with your name and password here; the server does not see them.`,
+    ],
+    form: { button: 'Sign in', leadsTo: origin, problem },
+  };
+}
+
+export function startPage({ id, problem }: Pick<SignInAsked, 'id' | 'problem'>): Page {
+  return {
+    status: 200,
+    code: 'start',
+    title: `Start server ${id}`,
+    sentences: ['Whoever may start it does so with their name and password.'],
+    form: { button: 'Start', leadsTo: undefined, problem },
+  };
+}
+
+export function startedPage(id: number): Page {
+  return { status: 200, code: 'started', title: `Server ${id} is starting`, sentences: ['Its pages are there in some seconds.'] };
 }
 
 export function refusedPage(status: number, sentence: string): Page {
@@ -70,13 +116,15 @@ export function notPublicPage({ id, port }: WebRoute): Page {
   };
 }
 
-export function stoppedPage({ id }: WebRoute): Page {
+/** `startUrl`: where whoever may do so starts it with a click. */
+export function stoppedPage({ id }: WebRoute, startUrl: string | undefined): Page {
   return {
     status: 503,
     code: 'server-stopped',
     title: `Server ${id} is stopped`,
     sentences: [`If it is yours: \`myserver start ${id}\` starts it, and this page will be there again.`],
     headers: { 'retry-after': '30' },
+    ...(startUrl === undefined ? {} : { link: { href: startUrl, text: 'Start it' } }),
   };
 }
 
@@ -127,9 +175,10 @@ export function sendPage(request: IncomingMessage, response: ServerResponse, pag
     'content-type': page.file?.type ?? (isJson ? 'application/json' : 'text/html; charset=utf-8'),
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action ${formActionOf(page)}`,
     'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
+    // A form without a referrer has no origin either, and is not believed.
+    'referrer-policy': page.form === undefined ? 'no-referrer' : 'same-origin',
     ...page.headers,
     // What the client still sends is not read: the connection has no further use.
     ...(request.complete ? {} : { connection: 'close' }),
@@ -137,16 +186,34 @@ export function sendPage(request: IncomingMessage, response: ServerResponse, pag
   response.end(request.method === 'HEAD' ? undefined : body);
 }
 
+/** Browsers hold where an answer to a form leads against it too (CSP3, section 6.4.2). */
+function formActionOf({ form }: Page): string {
+  return form === undefined ? "'none'" : ["'self'", ...(form.leadsTo === undefined ? [] : [form.leadsTo])].join(' ');
+}
+
 function jsonOf({ status, code, title, sentences }: Page): string {
   const message = [`${title}.`, ...sentences.map((text) => text.replaceAll('`', '"'))].join(' ');
   return `${JSON.stringify(status === 200 ? { message } : { error: { code, message } })}\n`;
 }
 
-function htmlOf({ title, sentences }: Page): string {
+function htmlOf({ title, sentences, link, form }: Page): string {
   const paragraphs = sentences.map((text) => `<p>${escaped(text).replaceAll(/`([^`]*)`/gu, '<code>$1</code>')}</p>`);
+  if (link !== undefined) paragraphs.push(`<p><a class="button" href="${escaped(link.href)}">${escaped(link.text)}</a></p>`);
+  if (form !== undefined) paragraphs.push(formOf(form));
   const style =
-    'body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}code{font-size:1.05em}';
+    'body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:4rem auto;padding:0 1rem;color-scheme:light dark}code{font-size:1.05em}label{display:block;margin:.5rem 0}input{font:inherit;padding:.3rem;width:15rem;max-width:100%}button,.button{font:inherit;padding:.4rem 1.2rem;border:1px solid;border-radius:.3rem;text-decoration:none;color:inherit;background:none}';
   return `<!doctype html>\n<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(title)}</title><style>${style}</style>\n<h1>${escaped(title)}</h1>\n${paragraphs.join('\n')}\n</html>\n`;
+}
+
+function formOf({ button, problem }: NonNullable<Page['form']>): string {
+  return [
+    ...(problem === undefined ? [] : [`<p role="alert"><strong>${escaped(capital(problem))}</strong></p>`]),
+    '<form method="post">',
+    '<label>Name<br><input name="person" autocomplete="username" autocapitalize="none" spellcheck="false" required autofocus></label>',
+    '<label>Password<br><input name="password" type="password" autocomplete="current-password" required></label>',
+    `<button>${escaped(button)}</button>`,
+    '</form>',
+  ].join('\n');
 }
 
 function escaped(text: string): string {

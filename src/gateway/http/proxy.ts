@@ -22,7 +22,7 @@ export interface ProxyParts {
 export function proxy(request: IncomingMessage, response: ServerResponse, passing: Passing, parts: ProxyParts): void {
   const { route } = passing;
   let current: ClientRequest | undefined;
-  const over = parts.live.add(route, () => {
+  const over = parts.live.add({ route, claims: passing.visitor?.claims }, () => {
     current?.destroy();
     response.destroy();
   });

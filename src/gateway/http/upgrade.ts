@@ -18,7 +18,7 @@ export function passUpgrade(request: IncomingMessage, client: Socket, first: Buf
     path: passing.path,
     head: inwardHead(request.rawHeaders, passing, request.headers.upgrade),
   });
-  const over = parts.live.add(route, () => {
+  const over = parts.live.add({ route, claims: passing.visitor?.claims }, () => {
     asked.destroy();
     client.destroy();
   });

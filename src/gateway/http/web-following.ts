@@ -29,7 +29,8 @@ export function makeWebFollowing({ link, edge, log }: WebFollowingOptions): Serv
         id: parseServerId(route.id),
         generation: parseGeneration(route.generation),
       }));
-      await edge.set({ routes, certificates: state.certificates, authority: state.authority ?? undefined });
+      const readers = state.readers.map(({ generation, subjects }) => ({ generation: parseGeneration(generation), subjects }));
+      await edge.set({ ...state, routes, readers, authority: state.authority ?? undefined });
     }
     seen = number;
   }

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import { Secret } from '../../base/secret.ts';
 import type { GroupName, PersonName } from '../../core/names.ts';
-import type { Role } from '../../core/access.ts';
+import type { PersonActor, Role } from '../../core/access.ts';
 import { fault } from '../../core/errors.ts';
 import type { NewPerson, People, Person, PersonChange } from '../people.ts';
 import { onViolation } from '../violation.ts';
@@ -43,6 +43,17 @@ function changed(change: PersonChange) {
 
 export function noSuchPerson(name: string): Error {
   return fault('no-such-person', `there is no person named ${name} (see "myserver user list")`);
+}
+
+async function actorOf(db: Context['db'], { name, role, canCreate, disabled }: Person): Promise<PersonActor> {
+  const rows = await db.selectFrom('memberships').selectAll().where('person', '=', name).orderBy('person_group').execute();
+  const groups = rows.map((row) => ({ group: row.person_group as GroupName, isLeader: row.is_leader === 1 }));
+  return { kind: 'person', name, role, canCreate, disabled, groups };
+}
+
+async function passwordHashes(db: Context['db']): Promise<ReadonlyMap<PersonName, Secret>> {
+  const rows = await db.selectFrom('people').select(['name', 'password_hash']).where('password_hash', 'is not', null).execute();
+  return new Map(rows.map(({ name, password_hash: hash }) => [name as PersonName, new Secret(hash ?? '')]));
 }
 
 export function makePeople({ db, clock }: Context): People {
@@ -102,6 +113,7 @@ export function makePeople({ db, clock }: Context): People {
     update,
     remove,
     list: async () => (await db.selectFrom('people').selectAll().orderBy('name').execute()).map(toPerson),
+    passwordHashes: async () => await passwordHashes(db),
     passwordHash: async (name) => {
       const row = await db.selectFrom('people').select('password_hash').where('name', '=', name).executeTakeFirst();
       return row?.password_hash ? new Secret(row.password_hash) : undefined;
@@ -113,10 +125,7 @@ export function makePeople({ db, clock }: Context): People {
     },
     actor: async (name) => {
       const person = await get(name);
-      if (person === undefined) return undefined;
-      const rows = await db.selectFrom('memberships').selectAll().where('person', '=', name).orderBy('person_group').execute();
-      const groups = rows.map((row) => ({ group: row.person_group as GroupName, isLeader: row.is_leader === 1 }));
-      return { kind: 'person', name: person.name, role: person.role, canCreate: person.canCreate, disabled: person.disabled, groups };
+      return person === undefined ? undefined : await actorOf(db, person);
     },
   };
 }
