@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksImages, testBases } from '../src/testing/test-installation.ts';
+import { makeNameServer, nameServerPort } from './name-server.ts';
 import { type BastionRoom, makeBastionRoom } from './bastion-room.ts';
 import { echoProgram, httpProgram, runInside } from './inside.ts';
 
@@ -32,7 +33,10 @@ suite('web x curl', { skip: lacksImages }, () => {
   let room: BastionRoom;
   let password: string;
   before(async () => {
-    room = await makeBastionRoom({ images: ['minimal', 'web'], config: { web: { port: 80, httpsPort: 443, domain } } });
+    room = await makeBastionRoom({
+      images: ['minimal', 'web'],
+      config: { web: { port: 80, httpsPort: 443, domain, nameServers: [`127.0.0.1:${nameServerPort}`] } },
+    });
     const { installation } = room;
     password = (await room.person('jbond007', '--role', 'administrator')).password;
     await Promise.all([
@@ -109,19 +113,8 @@ suite('web x curl', { skip: lacksImages }, () => {
     const direct = ['curl', '-sS', '--connect-timeout', '3', `http://${room.host}:${testBases.usr + ids.own}/`];
     assert.notEqual((await installation.run('client', direct)).exitCode, 0);
     const jar = join(installation.engine.dir, 'cookies');
-    const browser = [
-      'curl',
-      '-sS',
-      '-L',
-      '-b',
-      jar,
-      '-c',
-      jar,
-      '--cacert',
-      join(installation.engine.dir, 'authority.pem'),
-      '--resolve',
-      `${own}:443:${room.host}`,
-    ];
+    const trusting = ['--cacert', join(installation.engine.dir, 'authority.pem'), '--resolve', `${own}:443:${room.host}`];
+    const browser = ['curl', '-sS', '-L', '-b', jar, '-c', jar, ...trusting];
     const visit = async (...words: readonly string[]) =>
       (
         await installation.run('client', [
@@ -149,9 +142,33 @@ suite('web x curl', { skip: lacksImages }, () => {
     assert.match(await send('not-this'), /\n403 /u);
     assert.match(await send(password), new RegExp(`\n200 https://${own}/peer$`, 'u'));
     assert.match(await visit(`https://${own}/peer`), new RegExp(`\n200 https://${own}/peer$`, 'u'));
+    const shared = await installation.ok('share', 'link', String(ids.own), 'usr', '--for', '1h');
+    const [, link = '', id = ''] = /^(\S+)\n.*unlink (\S+)"/u.exec(shared) ?? [];
+    const stranger = ['curl', '-sS', '-L', '-b', `${jar}-2`, '-c', `${jar}-2`, ...trusting];
+    const come = async (url: string) => (await installation.run('client', [...stranger, '-w', String.raw`\n%{http_code}`, url])).stdout;
+    assert.match(await come(`https://${own}/peer`), /\n401$/u);
+    assert.match(await come(link), /\n(?:200|404)$/u);
+    assert.match(await come(`https://${own}/peer`), /\n200$/u);
+    await installation.ok('share', 'unlink', id);
+    assert.match(await come(`https://${own}/peer`), /\n401$/u);
     await installation.ok('set', String(ids.own), '--port', 'usr=off');
     assert.match(await visit(`https://${own}/peer`), /\n403 /u);
     await installation.ok('set', String(ids.own), '--port', 'usr=default');
+  });
+
+  test('a name of the DNS leads to a server once its zone has said so, and is gone with it', async () => {
+    const { installation } = room;
+    await using names = await makeNameServer(installation);
+    const named = async () => await curl('/', '-H', 'Host: own.example.com');
+    const waiting = await installation.ok('domain', 'add', String(ids.web), 'own.example.com');
+    const [, record = '', text = ''] = /(_myserver-challenge\S+)\.\s+IN TXT\s+"(\S+)"/u.exec(waiting) ?? [];
+    assert.notEqual((await installation.myserver(['domain', 'check', 'own.example.com'])).exitCode, 0);
+    assert.doesNotMatch((await named()).body, /server-3/u);
+    await names.say({ [record]: [text] });
+    assert.match(await installation.ok('domain', 'check', 'own.example.com'), /http:\/\/own\.example\.com\/ is server 3/u);
+    assert.match((await named()).body, /server-3/u);
+    await installation.ok('domain', 'remove', 'own.example.com');
+    assert.doesNotMatch((await named()).body, /server-3/u);
   });
 
   test('info and the plan tell these addresses', async () => {

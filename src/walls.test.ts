@@ -50,6 +50,7 @@ const interfacesForControl = new Set([
   'host/image/recipe.ts',
   'store/store.ts',
   'store/people.ts',
+  'store/web.ts',
   'store/records.ts',
   'store/servers.ts',
 ]);

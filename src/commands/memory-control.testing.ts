@@ -15,9 +15,9 @@ import type {
   ServerView,
 } from '../contract/schemas.ts';
 import { parsePlan } from '../core/plan.ts';
-import { changedPolicies } from '../core/port-policy.ts';
+import { changedPolicies, changedRepair } from '../core/port-policy.ts';
 import { fault } from '../core/errors.ts';
-import { madeAt, personNamed, serverOf } from './memory-views.testing.ts';
+import { madeAt, memoryDomain, memoryLink, personNamed, serverOf } from './memory-views.testing.ts';
 
 type Answers = { readonly [R in RouteName]?: (input: Input<Routes[R]>) => Output<Routes[R]> };
 
@@ -182,10 +182,11 @@ export class MemoryControl {
         usage: null,
       };
     },
-    changeServer: ({ params: { id }, body: { name, record: _record, ports = {}, ...body } }) => {
+    changeServer: ({ params: { id }, body: { name, record: _record, ports = {}, repair: given = {}, ...body } }) => {
       const now = this.#server(id);
       const policies = changedPolicies(parsePlan({}), now.policies, ports);
-      const server = { ...now, ...body, policies, ...(name === undefined ? {} : { name }) };
+      const repair = { ...now.repair, ...changedRepair(parsePlan({}), now.repair, given) };
+      const server = { ...now, ...body, policies, repair, ...(name === undefined ? {} : { name }) };
       this.servers.set(id, server);
       return { server, needsRestart: body.diskBytes !== undefined };
     },
@@ -354,5 +355,15 @@ export class MemoryControl {
       return { grant };
     },
     removeGrant: () => undefined,
+    listWebLinks: () => ({ links: [memoryLink] }),
+    addWebLink: ({ params: { id }, body: { door, expiresAt } }) => ({
+      link: { ...memoryLink, serverId: id, door, expiresAt },
+      url: `https://${id}.${door}.example.org/.well-known/myserver/enter?link=key`,
+    }),
+    removeWebLink: () => undefined,
+    listDomains: () => ({ domains: [memoryDomain] }),
+    addDomain: ({ params: { id }, body: { name, door } }) => ({ domain: { ...memoryDomain, name, door, serverId: id, isProven: false } }),
+    checkDomain: ({ params: { name } }) => ({ domain: { ...memoryDomain, name } }),
+    removeDomain: () => undefined,
   };
 }

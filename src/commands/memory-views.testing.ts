@@ -1,4 +1,5 @@
 /** Servers and people as the contract shows them, for tests of the command line. */
+import type { WebDomainView, WebLinkView } from '../contract/routes/web.ts';
 import type { PersonView, ServerView } from '../contract/schemas.ts';
 
 export const madeAt = '2026-11-22T05:00:00.000Z';
@@ -22,6 +23,7 @@ export function serverOf(id: number, change: Partial<ServerView> = {}): ServerVi
       { block: 'usr', protocol: 'tcp', publicPort: 58_000 + id, privatePort: 8000 },
     ],
     policies: { ssh: 'public', www: 'public', usr: 'public' },
+    repair: { www: 'auto', usr: 'auto' },
     status: 'running',
     problem: null,
     notes: '',
@@ -45,3 +47,21 @@ export function personNamed(name: string, change: Partial<PersonView> = {}): Per
     ...change,
   };
 }
+
+export const memoryLink: WebLinkView = {
+  id: '0190a2c4-7c0e-7e1a-9d7b-0242ac120002',
+  serverId: 123,
+  door: 'usr',
+  createdBy: 'jbond007',
+  createdAt: madeAt,
+  expiresAt: madeAt,
+};
+
+export const memoryDomain: WebDomainView = {
+  name: 'own.example.org',
+  serverId: 123,
+  door: 'www',
+  isProven: true,
+  proof: { name: '_myserver-challenge.own.example.org', value: 'myserver=proof' },
+  createdAt: madeAt,
+};

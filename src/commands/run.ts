@@ -34,6 +34,7 @@ export const commandEntries: readonly CommandEntry[] = [
   { names: ['password', 'passwd'], load: async () => (await import('./password.ts')).registerPassword },
   { names: ['key', 'keys'], load: async () => (await import('./key.ts')).registerKey },
   { names: ['share', 'grant'], load: async () => (await import('./share.ts')).registerShare },
+  { names: ['domain', 'domains'], load: async () => (await import('./domain.ts')).registerDomain },
   { names: ['group', 'groups'], load: async () => (await import('./group.ts')).registerGroup },
   { names: ['user', 'users'], load: async () => (await import('./user.ts')).registerUser },
   { names: ['login'], load: async () => (await import('./login.ts')).registerLogin },

@@ -4,7 +4,7 @@ import type { Routes } from '../contract/routes.ts';
 import type { ChangeServer, ServerView } from '../contract/schemas.ts';
 import { fault } from '../core/errors.ts';
 import { shorten } from '../core/ids.ts';
-import { portPolicies } from '../core/port-policy.ts';
+import { portPolicies, repairModes } from '../core/port-policy.ts';
 import { formatSize } from '../core/sizes.ts';
 import { parseCount, parseDisk, parseMemory } from './arguments.ts';
 import { leaf, listed, perform, type Register } from './grammar.ts';
@@ -23,6 +23,7 @@ interface SetOptions extends CommonOptions {
   readonly gatewayKey?: boolean;
   readonly record?: 'on' | 'off';
   readonly port?: Readonly<Record<string, string>>;
+  readonly repair?: Readonly<Record<string, string>>;
 }
 
 export const registerSet: Register = (program, invocation) => {
@@ -52,6 +53,7 @@ export const registerSet: Register = (program, invocation) => {
     .option('--gateway-key', "put the gateway's own key into the admin's authorized_keys")
     .option('--no-gateway-key', "take the gateway's own key out of the admin's authorized_keys")
     .option('--port <name=policy>', `who may come to a port (www, usr, ...): ${portPolicies.join(', ')} or default; repeatable`, parsePort)
+    .option('--repair <name=mode>', `make addresses in pages below /www/ID/ right: ${repairModes.join(', ')}; repeatable`, parsePort)
     .addOption(new Option('--record <on|off>', 'record terminal sessions through the bastion; for the owner').choices(['on', 'off']));
   perform<SetOptions>(command, async (args, options) => {
     const ids = await serversNamed(invocation, options, listed(args[0]));
@@ -61,7 +63,7 @@ export const registerSet: Register = (program, invocation) => {
     if (Object.keys(body).length === 0 && gatewayKey === undefined)
       throw fault(
         'bad-request',
-        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk, --port, --record or --gateway-key (see "myserver set --help")',
+        'nothing to change was given: add --notes, --name, --mem, --cpus, --disk, --port, --repair, --record or --gateway-key (see "myserver set --help")',
       );
     const client = invocation.client(options);
     const changed: Output<Routes['changeServer']>[] = [];
@@ -89,7 +91,7 @@ export const registerSet: Register = (program, invocation) => {
 };
 
 /** What was asked for, as it is now. */
-function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record, gatewayKey, port = {} }: SetOptions): string {
+function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record, gatewayKey, port = {}, repair = {} }: SetOptions): string {
   return [
     ...(name === undefined ? [] : [server.name === null ? 'no name' : `name ${server.name}`]),
     ...(notes === undefined ? [] : [server.notes === '' ? 'no notes' : `notes "${visible(server.notes)}"`]),
@@ -97,6 +99,7 @@ function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record,
     ...(cpus === undefined ? [] : [`${server.cpus} ${server.cpus === 1 ? 'CPU' : 'CPUs'}`]),
     ...(disk === undefined ? [] : [`${formatSize(server.diskBytes)} disk`]),
     ...Object.keys(port).map((word) => `port ${word} ${server.policies[word] ?? 'public'}`),
+    ...Object.keys(repair).map((word) => `pages at ${word} are repaired: ${server.repair[word] ?? 'auto'}`),
     ...(record === undefined ? [] : [record === 'on' ? 'terminal sessions through the bastion are recorded' : 'nothing is recorded']),
     ...(gatewayKey === undefined ? [] : [gatewayKey ? "the gateway's key is in" : "the gateway's key is out"]),
   ].join(', ');
@@ -106,11 +109,11 @@ function whatChanged(server: ServerView, { notes, name, mem, cpus, disk, record,
 function parsePort(text: string, before: Readonly<Record<string, string>> = {}): Readonly<Record<string, string>> {
   const [, name, policy] = /^([^=]{1,16})=([^=]{1,16})$/u.exec(text) ?? [];
   if (name === undefined || policy === undefined)
-    throw fault('bad-request', `"${shorten(text)}" does not say who may come to which port: write usr=off, or www=public`);
+    throw fault('bad-request', `"${shorten(text)}" does not say what of which port: write usr=off, or www=public`);
   return { ...before, [name]: policy };
 }
 
-function changeOf({ notes, name, mem, cpus, disk, record, port }: SetOptions): ChangeServer {
+function changeOf({ notes, name, mem, cpus, disk, record, port, repair }: SetOptions): ChangeServer {
   return {
     ...(notes === undefined ? {} : { notes }),
     ...(typeof name === 'string' ? { name } : {}),
@@ -118,6 +121,7 @@ function changeOf({ notes, name, mem, cpus, disk, record, port }: SetOptions): C
     ...(mem === undefined ? {} : { memoryBytes: parseMemory(mem) }),
     ...(cpus === undefined ? {} : { cpus: parseCount(cpus, 'a number of CPUs', 1, 512) }),
     ...(port === undefined ? {} : { ports: { ...port } }),
+    ...(repair === undefined ? {} : { repair: { ...repair } }),
     ...(record === undefined ? {} : { record: record === 'on' }),
     ...(disk === undefined ? {} : { diskBytes: parseDisk(disk) }),
   };

@@ -9,6 +9,7 @@ import type { Column } from './format.ts';
 import { addColumnOptions, branch, leaf, optional, perform, type Register, required } from './grammar.ts';
 import type { CommonOptions, Invocation, RowOptions } from './invocation.ts';
 import { serverNamed } from './named-servers.ts';
+import { registerLinks } from './share-link.ts';
 
 const columns: readonly Column<GrantView>[] = [
   { name: 'target', cell: (grant) => targetText(grant.target) },
@@ -34,6 +35,7 @@ export const registerShare: Register = (program, invocation) => {
   registerAdd(share, invocation);
   registerShareList(share, invocation);
   registerRemove(share, invocation);
+  registerLinks(share, invocation);
 };
 
 function registerAdd(share: Command, invocation: Invocation): void {

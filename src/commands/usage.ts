@@ -26,6 +26,8 @@ Getting in
 
 Working together
   share add ID WHO RIGHT       RIGHT is list, read, write (enters it), control or all; share list, share remove
+  share link ID PORT           an address that lets whoever has it visit one port for a time; share links, share unlink
+  domain add ID NAME           a name of the DNS for a server; domain check, domain list, domain remove
   group add|list|remove        classes and courses; group member add|remove GROUP PEOPLE
   user add|list|set|remove     people, their roles and quotas (administrators)
 

@@ -1,6 +1,6 @@
 /** What the gateway's HTTP edge asks control. */
 import { Type } from 'typebox';
-import { portPolicies, type PortPolicy } from '../core/port-policy.ts';
+import { portPolicies, type PortPolicy, type RepairMode, repairModes } from '../core/port-policy.ts';
 import type { Route } from './route.ts';
 
 const nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -17,11 +17,13 @@ const RouteSchema = Type.Object({
   address: Type.String(),
   port: Type.Integer(),
   policy: Type.Unsafe<PortPolicy>({ type: 'string', enum: [...portPolicies] }),
+  repair: Type.Unsafe<RepairMode>({ type: 'string', enum: [...repairModes] }),
   isUp: Type.Boolean(),
 });
 
 const StateSchema = Type.Object({
   routes: Type.Array(RouteSchema),
+  domains: Type.Array(Type.Object({ name: Type.String(), generation: Type.String(), door: Type.String() })),
   certificates: Type.Array(Type.Object({ names: Type.Array(Type.String()), chain: Type.String(), key: Type.String() })),
   authority: nullable(Type.String()),
   passKey: Type.String(),
@@ -62,8 +64,8 @@ export const internalWebRoutes = {
     tag: 'gateway',
     door: 'gateway',
     status: 200,
-    summary: 'The pass for a ticket, once',
-    body: Type.Object({ ticket: text(100), fromAddress: text(60), ...place }, closed),
+    summary: 'The pass for a ticket, once, or for the key of a link',
+    body: Type.Object({ ticket: Type.Optional(text(100)), link: Type.Optional(text(100)), fromAddress: text(60), ...place }, closed),
     response: Type.Object({ pass: Type.String(), seconds: Type.Integer() }),
   },
   webStart: {

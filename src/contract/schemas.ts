@@ -2,7 +2,7 @@
  * The shapes on the wire. Sizes are bytes, times ISO 8601 in UTC, absent things null. Names carry `Schema` as values; the types drop it.
  * Text fields are bounded here; what they may say is parsed by `core/`.
  */
-import { portPolicies } from '../core/port-policy.ts';
+import { portPolicies, repairModes } from '../core/port-policy.ts';
 import { Type, type Static, type TSchema } from 'typebox';
 import { rights, roles } from '../core/access.ts';
 import { serverStatuses } from '../core/server.ts';
@@ -53,6 +53,9 @@ export const ServerSchema = Type.Object(
     address: Type.String({ description: 'private IPv4 address' }),
     ports: Type.Array(PublicPortSchema, { description: 'those that are public' }),
     policies: Type.Record(Type.String(), literals(...portPolicies), { description: 'who may come to its ports, by their names' }),
+    repair: Type.Record(Type.String(), literals(...repairModes), {
+      description: 'whether addresses in its pages below prefixes are made right',
+    }),
     status: StatusSchema,
     problem: nullable(Type.String({ description: 'plain reason when the status is failed' })),
     notes: Type.String(),
@@ -125,6 +128,12 @@ export const ChangeServerSchema = Type.Object(
       Type.Record(Type.String({ maxLength: 16 }), Type.String({ maxLength: 16 }), {
         maxProperties: 40,
         description: `who may come to a port, by its name: ${portPolicies.join(', ')}, or default`,
+      }),
+    ),
+    repair: Type.Optional(
+      Type.Record(Type.String({ maxLength: 16 }), Type.String({ maxLength: 16 }), {
+        maxProperties: 10,
+        description: `whether addresses in pages below a prefix are made right, by name of port: ${repairModes.join(', ')}`,
       }),
     ),
     record: Type.Optional(Type.Boolean({ description: 'terminal sessions through the gateway, from now on; for whoever may share' })),

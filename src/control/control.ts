@@ -15,6 +15,8 @@ import type { ImageSeen, Usage } from '../engines/engine.ts';
 import type { Operation } from '../store/records.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Caller } from './caller.ts';
+import type { DomainVerbs } from './web/domains.ts';
+import type { LinkVerbs } from './web/links.ts';
 import type { WebRoutes } from './web/web-routes.ts';
 
 /** A server as one caller may see it. */
@@ -74,6 +76,8 @@ export interface ChangeRequest extends Partial<Limits> {
   readonly record?: boolean;
   /** Policies by name of port; `default` takes the server's own word away. */
   readonly ports?: Readonly<Record<string, string>>;
+  /** How pages are repaired, by name of port. */
+  readonly repair?: Readonly<Record<string, string>>;
 }
 
 export interface ServerVerbs {
@@ -194,6 +198,8 @@ export interface ServerControl {
   /** What the web's front is to serve. */
   readonly web: WebRoutes;
   readonly servers: ServerVerbs;
+  readonly links: LinkVerbs;
+  readonly domains: DomainVerbs;
   readonly images: ImageVerbs;
   readonly operations: OperationVerbs;
   readonly doctor: DoctorVerbs;

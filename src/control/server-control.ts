@@ -27,6 +27,8 @@ import { creationHandler } from './servers/creation.ts';
 import { lifeHandlers } from './servers/life.ts';
 import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
+import { type DomainVerbParts, makeDomainVerbs } from './web/domains.ts';
+import { makeLinkVerbs } from './web/links.ts';
 import { makeWebRoutes, type WebRoutesOptions } from './web/web-routes.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -36,6 +38,7 @@ export interface ServerControlOptions {
   /** What visitors of the web are shown. */
   readonly certificates: WebRoutesOptions['certificates'];
   readonly passKey: string;
+  readonly lookupTxt: DomainVerbParts['lookupTxt'];
   readonly firewall: Firewall;
   readonly plan: Plan;
   readonly rulesetOf: (servers: readonly ServerRecord[]) => Ruleset;
@@ -79,6 +82,7 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
   const operations = makeOperationRunner({ store, events, lanes, log, handlers: () => handlers });
   const parts = { ...options, events, world, rules, access, operations, changes: makeLanes() };
   handlers = { create: creationHandler(parts, makeGate(creationsAtOnce)), ...lifeHandlers(parts), ...imageHandlers(parts) };
+  const webParts = { ...parts, web, origins: options.facts.web };
   const reconciler = makeReconciler(parts, lanes);
   const housekeeping = makeHousekeeping(options);
 
@@ -90,6 +94,8 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
     rules,
     web,
     servers: makeServerVerbs(parts),
+    links: makeLinkVerbs(webParts),
+    domains: makeDomainVerbs(webParts),
     images: makeImageVerbs(parts),
     operations: makeOperationVerbs(parts),
     doctor: makeDoctorVerbs({ ...parts, pass: reconciler.pass }),

@@ -61,6 +61,7 @@ export const errorCatalogue = {
   'cannot-here': { httpStatus: 501, exitCode: 7 },
   'installation-mismatch': unable,
   'firewall-failed': { httpStatus: 500, exitCode: 7 },
+  'not-proven': { httpStatus: 409, exitCode: 1 },
   'edge-failed': { httpStatus: 500, exitCode: 7 },
   'control-unreachable': unable,
   cancelled: { httpStatus: 409, exitCode: 130 },

@@ -16,6 +16,12 @@ import type { Plan } from './plan.ts';
 export const portPolicies = ['public', 'signed-in', 'shared', 'off'] as const;
 export type PortPolicy = (typeof portPolicies)[number];
 
+/** Whether addresses in pages below a prefix are made right: `auto` is where a browser will render them. */
+export const repairModes = ['auto', 'on', 'off'] as const;
+export type RepairMode = (typeof repairModes)[number];
+/** By name of a port of the web; what is not named is `auto`. */
+export type RepairChoices = Readonly<Record<string, RepairMode>>;
+
 /** What a server says of its own ports, by name; of the others the plan speaks. */
 export type PortPolicies = Readonly<Record<string, PortPolicy>>;
 
@@ -39,14 +45,35 @@ export function policyOf({ config }: Pick<Plan, 'config'>, own: PortPolicies, na
 
 /** What a server says after a change: `default` takes its own word for that port away. Throws `bad-request` for a port or policy that is none. */
 export function changedPolicies(plan: Pick<Plan, 'config'>, own: PortPolicies, change: Readonly<Record<string, string>>): PortPolicies {
-  const names = portNamesOf(plan);
-  const next: Record<string, PortPolicy> = { ...own };
-  for (const [name, word] of Object.entries(change)) {
-    if (!names.includes(name)) throw fault('bad-request', `there is no port "${shorten(name)}" in the plan: it has ${names.join(', ')}`);
-    const policy = portPolicies.find((known) => known === word);
-    if (policy !== undefined) next[name] = policy;
-    else if (word === 'default') Reflect.deleteProperty(next, name);
-    else throw fault('bad-request', `"${shorten(word)}" is no policy of a port: say ${portPolicies.join(', ')} or default`);
+  return changedWords({ what: 'a policy of a port', names: portNamesOf(plan), words: portPolicies, usual: 'default' }, own, change);
+}
+
+/** The same for repair, whose default is `auto`. */
+export function changedRepair(plan: Pick<Plan, 'config'>, own: RepairChoices, change: Readonly<Record<string, string>>): RepairChoices {
+  const names = webDoorsOf(plan).map(({ name }) => name);
+  return changedWords({ what: 'a way to repair pages', names, words: repairModes, usual: 'auto' }, own, change);
+}
+
+interface Wording<W extends string> {
+  readonly what: string;
+  readonly names: readonly string[];
+  readonly words: readonly W[];
+  /** Takes the server's own word away. */
+  readonly usual: string;
+}
+
+function changedWords<W extends string>(
+  { what, names, words, usual }: Wording<W>,
+  own: Readonly<Record<string, W>>,
+  change: Readonly<Record<string, string>>,
+): Readonly<Record<string, W>> {
+  const next: Record<string, W> = { ...own };
+  for (const [name, given] of Object.entries(change)) {
+    if (!names.includes(name)) throw fault('bad-request', `there is no port "${shorten(name)}" for that: there are ${names.join(', ')}`);
+    const word = words.find((known) => known === given);
+    if (given === usual) Reflect.deleteProperty(next, name);
+    else if (word !== undefined) next[name] = word;
+    else throw fault('bad-request', `"${shorten(given)}" is not ${what}: say ${[...new Set([...words, usual])].join(', ')}`);
   }
   return next;
 }

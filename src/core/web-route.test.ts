@@ -13,6 +13,7 @@ const routeOf = (id: number, door: string, policy: PortPolicy = 'public'): WebRo
   address: `192.168.10.${100 + id}`,
   port: door === 'www' ? 80 : 8000,
   policy,
+  repair: 'auto',
   isUp: true,
 });
 const seven = routeOf(7, 'www');
@@ -25,7 +26,7 @@ const plain: WebOrigins = {
 };
 const secure: WebOrigins = { ...plain, ports: { http: 80, https: 443, content: undefined } };
 const routes = [seven, sevenUsr, routeOf(0, 'usr')];
-const map = makeWebMap({ routes }, plain);
+const map = makeWebMap({ routes, domains: [] }, plain);
 
 suite("the web's map", () => {
   test('a path below a door and an ID leads to that port, whatever the name of the host', () => {
@@ -77,8 +78,8 @@ suite("the web's map", () => {
 });
 
 suite("the web's map by HTTPS", () => {
-  const map443 = makeWebMap({ routes }, secure);
-  const without = makeWebMap({ routes }, { ...secure, domain: undefined, ports: { http: 9080, https: 9443, content: 9444 } });
+  const map443 = makeWebMap({ routes, domains: [] }, secure);
+  const without = makeWebMap({ routes, domains: [] }, { ...secure, domain: undefined, ports: { http: 9080, https: 9443, content: 9444 } });
 
   test('on our own name, servers’ pages are elsewhere: there is nothing of theirs beside ours', () => {
     assert.deepEqual(map443.find('https', 'host.example', '/www/7/a?b'), {
@@ -103,13 +104,16 @@ suite("the web's map by HTTPS", () => {
 
   test('a port for chosen people is at its own origin alone, and every other way leads there', () => {
     const own = routeOf(5, 'usr', 'shared');
-    const map5 = makeWebMap({ routes: [own] }, secure);
+    const map5 = makeWebMap({ routes: [own], domains: [] }, secure);
     const there = { kind: 'redirect', status: 307, location: 'https://5.usr.example.org/a?b' };
     assert.deepEqual(map5.find('https', '5.usr.example.org', '/a'), { kind: 'private', route: own });
     assert.deepEqual(map5.find('http', '5.usr.example.org', '/a?b'), there);
     assert.deepEqual(map5.find('http', 'host.example', '/usr/5/a?b'), there);
     assert.deepEqual(map5.find('https', 'www.example.org', '/usr/5/a?b'), there);
-    assert.deepEqual(makeWebMap({ routes: [own] }, plain).find('http', '5.usr.example.org', '/'), { kind: 'not-public', route: own });
+    assert.deepEqual(makeWebMap({ routes: [own], domains: [] }, plain).find('http', '5.usr.example.org', '/'), {
+      kind: 'not-public',
+      route: own,
+    });
   });
 
   test('a server’s own name is the same by both', () => {
@@ -117,7 +121,7 @@ suite("the web's map by HTTPS", () => {
   });
 
   test('where plain HTTP only leads to HTTPS, every address has its place there', () => {
-    const only = makeWebMap({ routes }, { ...secure, isHttpsOnly: true });
+    const only = makeWebMap({ routes, domains: [] }, { ...secure, isHttpsOnly: true });
     const location = (host: string, target: string) => only.find('http', host, target);
     assert.deepEqual(location('host.example', '/a'), { kind: 'redirect', status: 308, location: 'https://host.example/a' });
     assert.deepEqual(location('any.example', '/www/7/a?b'), {
@@ -126,5 +130,23 @@ suite("the web's map by HTTPS", () => {
       location: 'https://www.example.org/www/7/a?b',
     });
     assert.deepEqual(location('7.usr.example.org:80', '/a'), { kind: 'redirect', status: 308, location: 'https://7.usr.example.org/a' });
+  });
+});
+
+suite('domains of servers', () => {
+  const domains = [{ name: 'own.example', generation, door: 'www' }];
+  const owned = makeWebMap({ routes, domains }, secure);
+
+  test('a name of the DNS that a server has of its own is all of that port', () => {
+    for (const listener of ['http', 'https'] as const)
+      assert.deepEqual(owned.find(listener, 'OWN.example.:80', '/usr/0/a'), { kind: 'route', route: seven, prefix: '' });
+    assert.deepEqual(owned.find('http', 'x.own.example', '/'), { kind: 'own' });
+    assert.deepEqual(owned.find('content', 'own.example', '/'), { kind: 'nobody', id: undefined });
+  });
+
+  test('it ends with the server, and leads to signing in where the port is not public', () => {
+    assert.deepEqual(makeWebMap({ routes: [], domains }, secure).find('http', 'own.example', '/'), { kind: 'own' });
+    const shared = makeWebMap({ routes: [routeOf(7, 'www', 'shared')], domains }, secure);
+    assert.deepEqual(shared.find('https', 'own.example', '/a'), { kind: 'redirect', status: 307, location: 'https://7.www.example.org/a' });
   });
 });

@@ -3,7 +3,7 @@
  * every implementation of the edge decides by the same function.
  */
 import type { Generation, ServerId } from './ids.ts';
-import type { PortPolicy } from './port-policy.ts';
+import type { PortPolicy, RepairMode } from './port-policy.ts';
 import type { WebCertificate } from './web-certificate.ts';
 import { contentHost, contentOrigin, ownOrigin, portalOrigin, type WebListener, type WebOrigins } from './web-origins.ts';
 
@@ -17,8 +17,15 @@ export interface WebRoute {
   readonly address: string;
   readonly port: number;
   readonly policy: PortPolicy;
+  readonly repair: RepairMode;
   /** False: the server is not meant to run; visitors get a page that says so. */
   readonly isUp: boolean;
+}
+
+export interface WebDomainRoute {
+  readonly name: string;
+  readonly generation: Generation;
+  readonly door: string;
 }
 
 /** Everything the edge has to know: stated whole, as often as one likes. */
@@ -26,6 +33,8 @@ export interface WebState {
   readonly routes: readonly WebRoute[];
   /** What visitors are shown who do not name a host is the first. */
   readonly certificates: readonly WebCertificate[];
+  /** Names of the DNS that servers have of their own, in lower case. */
+  readonly domains: readonly WebDomainRoute[];
   /** PEM, SubjectPublicKeyInfo: what passes are read with. */
   readonly passKey: string;
   /** Who may visit anything that is not public, as their passes must say now. */
@@ -36,7 +45,15 @@ export interface WebState {
   readonly authority: string | undefined;
 }
 
-export const nothingOnTheWeb: WebState = { routes: [], certificates: [], authority: undefined, passKey: '', stamps: [], readers: [] };
+export const nothingOnTheWeb: WebState = {
+  routes: [],
+  domains: [],
+  certificates: [],
+  authority: undefined,
+  passKey: '',
+  stamps: [],
+  readers: [],
+};
 
 /** Where one request goes. */
 export type WebFound =
@@ -62,8 +79,9 @@ const idPattern = String.raw`(0|[1-9]\d{0,4})`;
 const belowDoor = new RegExp(String.raw`^\/([a-z][a-z\d-]{0,15})\/${idPattern}(?=$|[/?])`, 'u');
 const ownName = new RegExp(String.raw`^${idPattern}\.([a-z][a-z\d-]{0,15})$`, 'u');
 
-export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOrigins): WebMap {
+export function makeWebMap({ routes, domains }: Pick<WebState, 'routes' | 'domains'>, origins: WebOrigins): WebMap {
   const byDoor = new Map(routes.map((route) => [`${route.door} ${route.id}`, route]));
+  const ofDomain = routesOfDomains(routes, domains);
   const doors = new Set(['www', 'usr', ...routes.map(({ door }) => door)]);
   const below = origins.domain === undefined ? undefined : `.${origins.domain.toLowerCase()}`;
   const contentName = origins.domain === undefined ? undefined : contentHost(origins.domain);
@@ -84,6 +102,9 @@ export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOri
 
   /** Undefined for a name that is not one of servers. */
   function byName(name: string, target: string, isOwnOrigin: boolean): WebFound | undefined {
+    const owned = ofDomain.get(name);
+    // Whoever has to sign in does so where the pass is good: at the name that we gave.
+    if (owned !== undefined) return at(owned.door, owned.id, '', target, false);
     const label = below !== undefined && name.endsWith(below) ? name.slice(0, -below.length) : '';
     if (!label.includes('.') || !doors.has(label.slice(label.lastIndexOf('.') + 1))) return undefined;
     const [, id, door = ''] = ownName.exec(label) ?? [];
@@ -136,6 +157,17 @@ export function makeWebMap({ routes }: Pick<WebState, 'routes'>, origins: WebOri
       }
     },
   };
+}
+
+/** A domain ends with its server: for one that is not there, there is no route. */
+function routesOfDomains(routes: readonly WebRoute[], domains: readonly WebDomainRoute[]): ReadonlyMap<string, WebRoute> {
+  const byGeneration = new Map(routes.map((route) => [`${route.door} ${route.generation}`, route]));
+  return new Map(
+    domains.flatMap(({ name, door, generation }) => {
+      const route = byGeneration.get(`${door} ${generation}`);
+      return route === undefined ? [] : [[name, route] as const];
+    }),
+  );
 }
 
 /** The name alone, in lower case: without port, and without the dot that may end it. `[::1]:80` is `[::1]`. */

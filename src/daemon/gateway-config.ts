@@ -74,6 +74,8 @@ export const webFields = {
     pattern: String.raw`^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$`,
     maxLength: 200,
   }),
+  /** Who is asked for the TXT records that prove servers' own domains; none: the host's own resolver. `192.0.2.53` or `192.0.2.53:5353`. */
+  nameServers: Type.Array(Type.String({ pattern: String.raw`^[\d.:a-fA-F\[\]]{2,60}$` }), { maxItems: 5 }),
   /** How long a server may take to begin its answer. */
   answerSeconds: Type.Number({ exclusiveMinimum: 0, maximum: 86_400 }),
 };
@@ -104,6 +106,7 @@ export interface GatewayConfig {
     readonly isHttpsOnly: boolean;
     readonly certificates: readonly CertificateFiles[];
     readonly domain: string | undefined;
+    readonly nameServers: readonly string[];
     readonly answerMs: number;
   };
 }
@@ -142,6 +145,7 @@ export function readGatewayConfig(
       isHttpsOnly: web.httpsOnly ?? false,
       certificates: web.certificates ?? [],
       domain: web.domain,
+      nameServers: web.nameServers ?? [],
       answerMs: (web.answerSeconds ?? 60) * 1000,
     },
   };

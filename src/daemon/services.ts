@@ -9,7 +9,7 @@ import { heldIds } from '../core/plan-check.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
 import { certificateNames } from '../core/web-origins.ts';
 import type { Ruleset } from '../core/ruleset.ts';
-import { makeGatewayControl } from '../control/gateway/gateway-control.ts';
+import { type GatewayControl, makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makePeopleControl, type PeopleControl, type PeopleControlOptions } from '../control/people/people-control.ts';
@@ -23,6 +23,7 @@ import { createImageBuilder } from '../host/image/build.ts';
 import type { ImageBuilder } from '../host/image/builder.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
 import { systemsWithSources } from '../host/image/sources.ts';
+import { lookupTxt } from '../host/lookup-txt.ts';
 import { hashPassword } from '../host/password-hash.ts';
 import { settleSettings } from '../host/settings.ts';
 import { answersSsh } from '../host/ssh-banner.ts';
@@ -70,14 +71,13 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     engine,
     firewall,
     plan,
-    rulesetOf: (servers) => rulesetFor(config, servers, [gateway.bastion()?.port, ...Object.values(gateway.webPorts() ?? {})]),
+    rulesetOf: (servers) => rulesetFor(config, servers, gateway),
     builder: builderFor(config),
     recipes: { of: recipeOf, buildable: buildableHere },
     hands: handsFor(config),
     host: hostDoctorFor(config),
     settings: settingsFor(config),
-    auditKeptMs: config.audit.keptMs,
-    auditKeptLines: config.audit.keptLines,
+    ...auditFor(config),
     recordingFiles,
     facts: {
       version: await readVersion(),
@@ -89,6 +89,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     },
     certificates: () => certificates.current(),
     passKey: passes.publicKey,
+    lookupTxt: async (name) => await lookupTxt(name, config.web.nameServers),
     isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
     clock: systemClock,
     log,
@@ -197,7 +198,7 @@ function kernelSettings(config: Config, log: Log): Service {
 function rulesetFor(
   { plan, firewall, engine }: Config,
   servers: readonly ServerRecord[],
-  gatewayPorts: readonly (number | undefined)[],
+  gateway: Pick<GatewayControl, 'bastion' | 'webPorts'>,
 ): Ruleset {
   return {
     table: firewall.table,
@@ -205,12 +206,18 @@ function rulesetFor(
     ...rulesOf(plan, leasesOnWire(servers)),
     hostServices: [
       ...firewall.hostServices,
-      ...gatewayPorts.filter((port) => port !== undefined).map((port) => ({ protocol: 'tcp' as const, port })),
+      ...[gateway.bastion()?.port, ...Object.values(gateway.webPorts() ?? {})]
+        .filter((port) => port !== undefined)
+        .map((port) => ({ protocol: 'tcp' as const, port })),
     ],
     blockedDestinations: firewall.blocked,
     keepSource: firewall.keepSource,
     otherForwarding: firewall.otherForwarding,
   };
+}
+
+function auditFor({ audit }: Config) {
+  return { auditKeptMs: audit.keptMs, auditKeptLines: audit.keptLines };
 }
 
 function builderFor({ cacheDir }: Config): ImageBuilder {

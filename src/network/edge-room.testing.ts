@@ -73,7 +73,7 @@ export function valuesOf(head: readonly string[], name: string): readonly string
 
 export function routeTo(id: number, { address, port }: Pick<Backend, 'address' | 'port'>, change: Partial<WebRoute> = {}): WebRoute {
   const generation = parseGeneration(`11111111-1111-4111-8111-${String(id).padStart(12, '0')}`);
-  return { id: parseServerId(id), generation, door: 'www', address, port, policy: 'public', isUp: true, ...change };
+  return { id: parseServerId(id), generation, door: 'www', address, port, policy: 'public', repair: 'auto', isUp: true, ...change };
 }
 
 export function stateOf(...routes: readonly WebRoute[]): WebState {

@@ -1,7 +1,6 @@
 /** Calls about groups and about what was granted. */
-import { fault } from '../core/errors.ts';
-import { shorten } from '../core/ids.ts';
 import type { HandlerParts, Handlers } from './handler.ts';
+import { parseTime } from './times.ts';
 import { grantView, groupView } from './views.ts';
 
 export function groupHandlers({
@@ -36,11 +35,4 @@ export function grantHandlers({ people: { grants } }: HandlerParts): Pick<Handle
       return undefined;
     },
   };
-}
-
-/** ISO 8601 with its zone: a time without one means something else on each machine. */
-function parseTime(text: string): number {
-  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?(?:Z|[+-]\d\d:\d\d)$/u.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(ms)) throw fault('bad-request', `"${shorten(text)}" is not a time: write for example 2027-01-31T18:00:00Z`);
-  return ms;
 }

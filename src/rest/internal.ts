@@ -66,8 +66,10 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
     async webSignIn({ body: { generation, door, ...who } }) {
       return { ticket: await gateway.web.signIn(signInOf(who), { generation, door }) };
     },
-    async webEnter({ body: { ticket, fromAddress, ...place } }) {
-      return await gateway.web.enter(ticket, place, fromAddress);
+    async webEnter({ body: { ticket, link, fromAddress, ...place } }) {
+      return link === undefined
+        ? await gateway.web.enter(ticket ?? '', place, fromAddress)
+        : await gateway.web.enterByLink(link, place, fromAddress);
     },
     async webStart({ body: { id, ...who } }) {
       await gateway.web.start(signInOf(who), id);
@@ -81,9 +83,10 @@ function signInOf({ password, ...who }: { readonly person: string; readonly pass
   return { ...who, password: new Secret(password) };
 }
 
-function stateView({ routes, certificates, authority, passKey, stamps, readers }: WebState) {
+function stateView({ routes, domains, certificates, authority, passKey, stamps, readers }: WebState) {
   return {
     routes: [...routes],
+    domains: [...domains],
     certificates: certificates.map(({ names, chain, key }) => ({ names: [...names], chain, key })),
     authority: authority ?? null,
     passKey,

@@ -13,6 +13,7 @@ import { recordingHandlers } from './recordings.ts';
 import { sessionHandlers } from './sessions.ts';
 import { serverHandlers } from './servers.ts';
 import { tokenHandlers } from './tokens.ts';
+import { webHandlers } from './web.ts';
 
 export function makeHandlers(parts: HandlerParts): Handlers {
   return {
@@ -26,6 +27,7 @@ export function makeHandlers(parts: HandlerParts): Handlers {
     ...grantHandlers(parts),
     ...sessionHandlers(parts),
     ...recordingHandlers(parts),
+    ...webHandlers(parts),
   };
 }
 

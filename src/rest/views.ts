@@ -41,7 +41,7 @@ export function makeViews(facts: () => InstallationFacts) {
         privatePort,
         ...(publicAddress === undefined ? {} : { publicAddress }),
       })),
-      policies: Object.fromEntries(portNamesOf(plan).map((word) => [word, policyOf(plan, record.ports, word)])),
+      ...choicesOf(plan, record),
       status: statusOf({ ...record, seen }),
       problem: problem ?? null,
       notes,
@@ -94,6 +94,13 @@ export function makeViews(facts: () => InstallationFacts) {
 
 function urlsAt(origins: WebOrigins): string[] {
   return [...urlsOf(origins, { id: 'ID', door: 'www', policy: 'public' })];
+}
+
+function choicesOf(plan: Plan, { ports, repair }: ServerRecord): Pick<wire.ServerView, 'policies' | 'repair'> {
+  return {
+    policies: Object.fromEntries(portNamesOf(plan).map((name) => [name, policyOf(plan, ports, name)])),
+    repair: Object.fromEntries(webDoorsOf(plan).map(({ name }) => [name, repair[name] ?? 'auto'])),
+  };
 }
 
 function publicPortsOf(plan: Plan, { id, ports }: ServerRecord): readonly PublicPort[] {

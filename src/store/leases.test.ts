@@ -52,6 +52,7 @@ suite('leases.take', () => {
       gatewayKey: false,
       isRecorded: false,
       ports: {},
+      repair: {},
       imageFingerprint: 'f00',
       createdMs: clock.nowMs,
     });

@@ -2,7 +2,7 @@
 import type { Secret } from '../base/secret.ts';
 import type { Generation, ServerId } from '../core/ids.ts';
 import type { PersonName, ServerName } from '../core/names.ts';
-import type { PortPolicies } from '../core/port-policy.ts';
+import type { PortPolicies, RepairChoices } from '../core/port-policy.ts';
 import type { Limits, Server, WantedState } from '../core/server.ts';
 import type { Quota } from './people.ts';
 import type { AuditOrigin, Json, Operation } from './records.ts';
@@ -15,6 +15,8 @@ export interface ServerRecord extends Omit<Server, 'seen'> {
   readonly isRecorded: boolean;
   /** What it says of who may come to its ports. */
   readonly ports: PortPolicies;
+  /** Of its pages below prefixes, where it is not `auto`. */
+  readonly repair: RepairChoices;
   /** Of the image it was unpacked from; undefined until that is known. */
   readonly imageFingerprint: string | undefined;
 }
@@ -104,6 +106,7 @@ export interface ServerChange {
   readonly isRecorded?: boolean;
   /** All of them: what is not named is as the plan says. */
   readonly ports?: PortPolicies;
+  readonly repair?: RepairChoices;
   readonly imageFingerprint?: string;
 }
 

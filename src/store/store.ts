@@ -7,6 +7,7 @@
  */
 import type { Grants, Groups, People, PersonKeys } from './people.ts';
 import type { Audit, Idempotency, Keyring, Operations, Tokens } from './records.ts';
+import type { WebDomains, WebLinks } from './web.ts';
 import type { HostKeys, Leases, Servers } from './servers.ts';
 
 export interface Tables {
@@ -21,6 +22,8 @@ export interface Tables {
   readonly idempotency: Idempotency;
   readonly audit: Audit;
   readonly tokens: Tokens;
+  readonly webLinks: WebLinks;
+  readonly webDomains: WebDomains;
   readonly keyring: Keyring;
 }
 

@@ -7,6 +7,7 @@ import { systemClock } from '../base/clock.ts';
 import type { Actor } from '../core/access.ts';
 import { parsePersonName } from '../core/names.ts';
 import { parsePlan } from '../core/plan.ts';
+import type { WebOrigins } from '../core/web-origins.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
 import { defaultLimits } from '../core/server.ts';
 import type { Caller } from '../control/caller.ts';
@@ -56,6 +57,8 @@ const settings: ServerSettings = {
 export interface ControlRoomOptions {
   readonly settings?: Partial<ServerSettings>;
   readonly hashPassword?: HostHands['hashPassword'];
+  readonly lookupTxt?: (name: string) => Promise<readonly string[]>;
+  readonly web?: WebOrigins;
 }
 
 const facts: ServerControlOptions['facts'] = {
@@ -101,8 +104,9 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       auditKeptMs: 400 * 86_400_000,
       auditKeptLines: 2_000_000,
       recordingFiles: makeRecordingFiles({ dir: recordingsDir, keptMs: 30 * 86_400_000, clock: systemClock }),
-      facts,
+      facts: { ...facts, web: () => options.web },
       passKey: '',
+      lookupTxt: options.lookupTxt ?? (() => Promise.resolve([])),
       certificates: () => ({ certificates: [], authority: undefined }),
       isGatewayAway: () => false,
       clock: systemClock,

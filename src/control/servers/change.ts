@@ -2,7 +2,7 @@
 import { messageOf } from '../../base/fault.ts';
 import { fault } from '../../core/errors.ts';
 import { parsePersonName, parseServerName } from '../../core/names.ts';
-import { changedPolicies, policyOf, type PortPolicies } from '../../core/port-policy.ts';
+import { changedPolicies, changedRepair, policyOf, type PortPolicies } from '../../core/port-policy.ts';
 import { oneTimeAge } from '../../core/provision.ts';
 import { type Limits, objection } from '../../core/server.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
@@ -24,7 +24,7 @@ const limitKeys = ['memoryBytes', 'cpus', 'diskBytes'] as const;
 export async function changeServer(parts: ServerParts, caller: Caller, id: number, change: ChangeRequest): Promise<boolean> {
   const { access, store, world, events } = parts;
   const wantsLimits = limitKeys.some((key) => change[key] !== undefined);
-  const isSetting = wantsLimits || change.name !== undefined || change.ports !== undefined;
+  const isSetting = wantsLimits || change.name !== undefined || change.ports !== undefined || change.repair !== undefined;
   const deed = change.record !== undefined ? 'share' : isSetting ? 'set' : 'notes';
   const { record } = await access.require(caller, id, deed);
   world.requireMatch();
@@ -37,20 +37,23 @@ export async function changeServer(parts: ServerParts, caller: Caller, id: numbe
     ...(change.name === undefined ? {} : { name }),
     ...(change.record === undefined ? {} : { isRecorded: change.record }),
     ...(ports === undefined ? {} : { ports }),
+    ...(change.repair === undefined ? {} : { repair: changedRepair(parts.plan, record.repair, change.repair) }),
   };
   const needsRestart =
     wantsLimits && (await parts.changes.inLane(record.generation, async () => await changeLimits(parts, caller, record, change)));
   if (Object.keys(details).length > 0) await store.servers.update(record.generation, details);
   await access.wrote(caller, record, 'set', wordsOf(change));
   if (ports !== undefined) await closePorts(parts, record, ports);
+  else if (change.repair !== undefined) await parts.rules.settle();
   events.emit({ kind: 'server', id: record.id, generation: record.generation });
   return needsRestart;
 }
 
-function wordsOf({ record, ports = {}, ...rest }: ChangeRequest): string {
+function wordsOf({ record, ports = {}, repair = {}, ...rest }: ChangeRequest): string {
   const recording = record === undefined ? [] : [`record ${record ? 'on' : 'off'}`];
   const policies = Object.entries(ports).map(([name, word]) => `port ${name} ${word}`);
-  return [...Object.keys(rest), ...recording, ...policies].join(', ');
+  const repaired = Object.entries(repair).map(([name, word]) => `repair ${name} ${word}`);
+  return [...Object.keys(rest), ...recording, ...policies, ...repaired].join(', ');
 }
 
 /** Whoever came in while a port was public is sent out with it. */

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { WebRoute, WebState } from '../../core/web-route.ts';
 import type { Store } from '../../store/store.ts';
 import type { ServerRecord } from '../../store/servers.ts';
+import { linkStamp, linkSubject } from './link-stamps.ts';
 import { readersOf } from './readers.ts';
 
 export async function visitorsState(
@@ -14,7 +15,7 @@ export async function visitorsState(
   const shared = new Set(routes.filter(({ policy }) => policy === 'shared').map(({ generation }) => generation));
   if (shared.size === 0 && !routes.some(({ policy }) => policy === 'signed-in')) return { stamps: [], readers: [] };
   const [people, hashes] = [await store.people.list(), await store.people.passwordHashes()];
-  const stamps = people
+  const stamps: { subject: string; stamp: string }[] = people
     .filter(({ disabled }) => !disabled)
     .map(({ name, createdMs }) => ({ subject: name, stamp: stampOf(name, createdMs, hashes.get(name)?.reveal() ?? '') }));
   const readers = await readersOf(
@@ -22,6 +23,8 @@ export async function visitorsState(
     servers.filter(({ generation }) => shared.has(generation)),
     nowMs,
   );
+  const links = (await store.webLinks.list()).filter(({ expiresMs }) => expiresMs > nowMs);
+  stamps.push(...links.map((link) => ({ subject: linkSubject(link), stamp: linkStamp(link) })));
   return { stamps, readers: [...readers].map(([generation, subjects]) => ({ generation, subjects })) };
 }
 

@@ -8,13 +8,14 @@ import type { Secret } from '../../base/secret.ts';
 import { fault } from '../../core/errors.ts';
 import { parseGeneration } from '../../core/ids.ts';
 import { parsePersonName } from '../../core/names.ts';
-import { makeVisitors } from '../../core/web-pass.ts';
+import { isLink, makeVisitors } from '../../core/web-pass.ts';
 import type { WebRoute } from '../../core/web-route.ts';
 import type { ServerRecord } from '../../store/servers.ts';
 import type { Store } from '../../store/store.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerVerbs } from '../control.ts';
 import type { SignIn } from '../people/sign-in.ts';
+import { linkKeyHash, linkStamp, linkSubject } from './link-stamps.ts';
 import type { Passes } from './passes.ts';
 import type { WebRoutes } from './web-routes.ts';
 
@@ -38,6 +39,8 @@ export interface WebDesk {
   signIn(who: WebSignIn, place: WebPlace): Promise<string>;
   /** A pass, once for each ticket. Throws `not-signed-in` for what is no live ticket for this place. */
   enter(ticket: string, place: WebPlace, fromAddress: string): Promise<{ readonly pass: string; readonly seconds: number }>;
+  /** The same for the key of a link that was handed out, as often as one likes until it runs out. */
+  enterByLink(key: string, place: WebPlace, fromAddress: string): Promise<{ readonly pass: string; readonly seconds: number }>;
   /** Throws what `signIn` and `ServerVerbs.start` throw. */
   start(who: WebSignIn, id: number): Promise<void>;
 }
@@ -77,7 +80,9 @@ export function makeWebDesk({ store, routes, passes, signIn, servers, clock }: W
 
   async function wrote(subject: string, record: ServerRecord | undefined, fromAddress: string, allowed: boolean, detail: string) {
     const server = record === undefined ? undefined : { id: record.id, generation: record.generation };
-    await store.audit.append({ person: parsePersonName(subject), via: 'web', fromAddress, deed: 'visit', server, allowed, detail });
+    const person = isLink(subject) ? undefined : parsePersonName(subject);
+    const how = isLink(subject) ? `${detail} by ${subject}` : detail;
+    await store.audit.append({ person, via: 'web', fromAddress, deed: 'visit', server, allowed, detail: how });
   }
 
   /** The oldest make room: somebody who draws them without end harms who draws at the same minute, and nobody else. */
@@ -121,6 +126,16 @@ export function makeWebDesk({ store, routes, passes, signIn, servers, clock }: W
         door,
         notAfterMs: undefined,
       });
+    },
+
+    async enterByLink(key, { generation, door }, fromAddress) {
+      const link = await store.webLinks.byKeyHash(linkKeyHash(key));
+      const isHere = link !== undefined && link.generation === generation && link.door === door;
+      if (!isHere || link.expiresMs <= clock.now())
+        throw fault('not-signed-in', 'this link has run out, or was taken back: ask for another');
+      const subject = linkSubject(link);
+      await wrote(subject, await store.servers.byGeneration(link.generation), fromAddress, true, door);
+      return passes.give({ subject, stamp: linkStamp(link), generation: link.generation, door, notAfterMs: link.expiresMs });
     },
 
     async start(who, id) {

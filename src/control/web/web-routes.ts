@@ -40,14 +40,26 @@ export function makeWebRoutes({ store, plan, clock, certificates, passKey }: Web
     const servers = await store.servers.list();
     const routes = servers
       .filter(({ wanted: word }) => word !== 'dropping')
-      .flatMap(({ id, generation, wanted: word, ports }) =>
+      .flatMap(({ id, generation, wanted: word, ports, repair }) =>
         doors.map(({ name, port }): WebRoute => {
           const policy = policyOf(plan, ports, name);
-          return { id, generation, door: name, address: plan.addressOf(id), port, policy, isUp: word !== 'stopped' };
+          return {
+            repair: repair[name] ?? 'auto',
+            id,
+            generation,
+            door: name,
+            address: plan.addressOf(id),
+            port,
+            policy,
+            isUp: word !== 'stopped',
+          };
         }),
       );
     const visitors = await visitorsState(store, servers, routes, clock.now());
-    return { routes, passKey, ...visitors, ...certificates() };
+    const domains = (await store.webDomains.list()).flatMap(({ name, generation, door, isProven }) =>
+      isProven ? [{ name, generation, door }] : [],
+    );
+    return { routes, domains, passKey, ...visitors, ...certificates() };
   }
 
   async function settleNow(): Promise<void> {

@@ -54,7 +54,13 @@ export function makeAnswers(options: AnswersOptions): Answers {
         return;
       }
       const { status, location } = decision.redirect;
-      response.writeHead(status, { location, 'content-length': 0, ...(request.complete ? {} : { connection: 'close' }) });
+      response.writeHead(status, {
+        location,
+        'content-length': 0,
+        vary: 'Referer, Cookie',
+        'cache-control': 'no-store',
+        ...(request.complete ? {} : { connection: 'close' }),
+      });
       response.end();
     },
 

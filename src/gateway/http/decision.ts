@@ -21,6 +21,8 @@ import {
 } from './pages.ts';
 import { makePassReader, type PassReader } from './pass-reader.ts';
 import type { Passing } from './proxy.ts';
+import { repairScript, repairScriptPath } from './repair/browser.ts';
+import { meantBelow } from './repair/fallback.ts';
 import { readTarget } from './target.ts';
 import { wellKnown } from './well-known.ts';
 
@@ -62,6 +64,12 @@ export function knownOf(state: WebState, origins: WebOrigins): Known {
   };
 }
 
+/** Its address changes with it. */
+const repairScriptPage: Page = {
+  ...filePage('text/javascript; charset=utf-8', repairScript),
+  headers: { 'cache-control': 'public, max-age=604800, immutable' },
+};
+
 /** `known` undefined: control has not said anything yet. */
 export type Decide = (request: IncomingMessage, listener: WebListener, known: Known | undefined) => Decision;
 
@@ -97,6 +105,8 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     { host, target }: Read,
     { route, prefix, claims }: { readonly route: WebRoute; readonly prefix: string; readonly claims?: PassClaims },
   ): Decision {
+    const path = target.slice(prefix.length);
+    if (prefix !== '' && path.split('?', 1)[0] === repairScriptPath) return { page: repairScriptPage };
     if (!isInside(route.address)) return { page: failurePage('unreachable', route) };
     if (!route.isUp)
       return { page: stoppedPage(route, portal === undefined ? undefined : `${portal}${wellKnown.start}?server=${route.id}`) };
@@ -104,7 +114,7 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     const port = origins.ports[listener] ?? 0;
     const visitor = claims === undefined ? undefined : { claims, person: isLink(claims.sub) ? undefined : claims.sub };
     return {
-      passing: { route, prefix, host, path: target.slice(prefix.length), clientAddress: clientAddressOf(request), proto, port, visitor },
+      passing: { route, prefix, host, path, clientAddress: clientAddressOf(request), proto, port, visitor },
     };
   }
 
@@ -118,9 +128,12 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     const found = known.map.find(listener, read.host, read.target);
     switch (found.kind) {
       case 'own':
-        return ownPage(listener, read.target, origins.publicHost, known);
+        return (
+          (read.target === '/' ? undefined : meant(request, listener, read, known)) ??
+          ownPage(listener, read.target, origins.publicHost, known)
+        );
       case 'nobody':
-        return { page: nobodyPage(found.id) };
+        return (found.id === undefined ? meant(request, listener, read, known) : undefined) ?? { page: nobodyPage(found.id) };
       case 'not-public':
         return { page: notPublicPage(found.route) };
       case 'private':
@@ -131,6 +144,12 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
         return passingOf(request, listener, read, found);
     }
   };
+}
+
+function meant(request: IncomingMessage, listener: WebListener, read: Read, { map }: Known): Decision | undefined {
+  if (read.target.startsWith('/.well-known/myserver/')) return undefined;
+  const location = meantBelow(request, listener, read, map);
+  return location === undefined ? undefined : { redirect: { status: 307, location } };
 }
 
 function ownPage(listener: WebListener, target: string, publicHost: string, { authority, keys }: Known): Decision {

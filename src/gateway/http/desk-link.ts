@@ -9,6 +9,9 @@ export function makeDeskLink(link: Pick<ControlLink, 'call'>): DeskLink {
     async enter(ticket, { generation, door }, fromAddress) {
       return await link.call('webEnter', { body: { ticket, fromAddress, generation, door } });
     },
+    async enterByLink(key, { generation, door }, fromAddress) {
+      return await link.call('webEnter', { body: { link: key, fromAddress, generation, door } });
+    },
     async start(who, id) {
       await link.call('webStart', { body: { ...who, id } });
     },

@@ -6,13 +6,14 @@ import { passCookie } from '../../core/web-pass.ts';
 import { ownOrigin, portalOrigin, type WebOrigins } from '../../core/web-origins.ts';
 import type { WebMap, WebRoute } from '../../core/web-route.ts';
 import { clientAddressOf } from './client-address.ts';
-import { notFoundPage, type Page, refusedPage, sendPage, signInPage, startedPage, startPage } from './pages.ts';
+import { goneLinkPage, notFoundPage, type Page, refusedPage, sendPage, signInPage, startedPage, startPage } from './pages.ts';
 import { wellKnown } from './well-known.ts';
 
 /** What control is asked (contract/internal-web). */
 export interface DeskLink {
   signIn(who: WhoSignsIn, place: Place): Promise<string>;
   enter(ticket: string, place: Place, fromAddress: string): Promise<{ readonly pass: string; readonly seconds: number }>;
+  enterByLink(key: string, place: Place, fromAddress: string): Promise<{ readonly pass: string; readonly seconds: number }>;
   start(who: WhoSignsIn, id: number): Promise<void>;
 }
 
@@ -94,12 +95,17 @@ export function makeDesk(link: DeskLink, origins: WebOrigins): Desk {
       const cookie = (value: string, seconds: number) =>
         `${passCookie}=${value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${seconds}`;
       if (pathname === wellKnown.leave) return redirect(response, '/', cookie('', 0));
+      const key = searchParams.get('link');
       try {
-        const { pass, seconds } = await link.enter(searchParams.get('key') ?? '', route, clientAddressOf(request));
+        const from = clientAddressOf(request);
+        const { pass, seconds } = await (key === null
+          ? link.enter(searchParams.get('key') ?? '', route, from)
+          : link.enterByLink(key, route, from));
         redirect(response, pathOf(searchParams.get('to')), cookie(pass, seconds));
       } catch (error) {
         const { code, message } = toFault(error);
         // Whoever comes back to an address that was used up begins anew.
+        if (code === 'not-signed-in' && key !== null) return sendPage(request, response, goneLinkPage);
         if (code === 'not-signed-in') return redirect(response, pathOf(searchParams.get('to')));
         sendPage(request, response, refusedPage(503, message));
       }

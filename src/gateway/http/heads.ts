@@ -4,6 +4,7 @@
  */
 
 import type { PassClaims } from '../../core/web-pass.ts';
+import { belowPrefix, mapped } from './below-prefix.ts';
 import { withoutPass } from './pass-reader.ts';
 
 /** Of one connection only (RFC 9110, section 7.6.1), or for a proxy alone. */
@@ -151,16 +152,4 @@ function outwardAddress(header: string, value: string, passage: Passage): string
     default:
       return mapped(value, passage);
   }
-}
-
-/** A root-relative address, or one of our own host as it was asked: below the prefix. Any other stays as it is. */
-function mapped(url: string, { prefix, host }: Passage): string {
-  const [, origin = '', path = ''] = /^((?:https?:)?\/\/[^/?#]*)?(\/[^/\\].*|\/)?$/su.exec(url) ?? [];
-  const isOurs = origin === '' || origin.slice(origin.indexOf('//') + 2).toLowerCase() === host.toLowerCase();
-  if (!isOurs || (path === '' && origin === '')) return url;
-  return origin + belowPrefix(path === '' ? '/' : path, prefix);
-}
-
-function belowPrefix(path: string, prefix: string): string {
-  return path === prefix || path.startsWith(`${prefix}/`) || path.startsWith(`${prefix}?`) ? path : prefix + path;
 }

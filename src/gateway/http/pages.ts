@@ -43,6 +43,13 @@ export function signInFirstPage({ id, door }: WebRoute): Page {
   };
 }
 
+export const goneLinkPage: Page = {
+  status: 403,
+  code: 'not-signed-in',
+  title: 'This link is over',
+  sentences: ['It has run out, or was taken back. Whoever gave it to you can make another.'],
+};
+
 export interface SignInAsked {
   readonly id: number;
   readonly door: string;

@@ -65,6 +65,10 @@ suite('ports that are not public', () => {
       if (!ticket.startsWith('ticket-')) return Promise.reject(fault('not-signed-in', 'used up'));
       return Promise.resolve({ pass: passOf(ticket.split('-')[1] ?? ''), seconds: 60 });
     },
+    enterByLink(key) {
+      if (key !== 'good') return Promise.reject(fault('not-signed-in', 'over'));
+      return Promise.resolve({ pass: passOf('link:abc'), seconds: 60 });
+    },
     start(_who, id) {
       started.push(id);
       return Promise.resolve();
@@ -225,7 +229,10 @@ suite('ports that are not public', () => {
   });
 
   test('who was given a link visits, and is nobody to the server', async () => {
-    const { head } = JSON.parse((await visit(passOf('link:abc'))).body) as Mirrored;
+    const { headers } = await ask(own, '/.well-known/myserver/enter?link=good');
+    const [cookie = ''] = headers['set-cookie'] ?? [];
+    assert.equal((await ask(own, '/.well-known/myserver/enter?link=bad')).status, 403);
+    const { head } = JSON.parse((await ask(own, '/', { headers: { cookie: cookie.split(';')[0] ?? '' } })).body) as Mirrored;
     assert.deepEqual(valuesOf(head, 'x-myserver-person'), []);
     assert.equal(valuesOf(head, 'x-myserver-identity').length, 1);
   });

@@ -5,6 +5,7 @@ import type { WebRoute } from '../../core/web-route.ts';
 import { inwardHead, outwardHead, type Passage } from './heads.ts';
 import type { Live } from './live.ts';
 import { failurePage, sendPage } from './pages.ts';
+import { plainHead, repairingOf, wantsRepair } from './repair/repairing.ts';
 import { askServer, failureOf, hasBody, type ServerTimes, wasKeptTooLong } from './server-request.ts';
 
 export interface Passing extends Passage {
@@ -32,17 +33,20 @@ export function proxy(request: IncomingMessage, response: ServerResponse, passin
     current?.destroy();
   });
 
+  const isRepaired = passing.prefix !== '' && wantsRepair(route.repair, request);
+
   function ask(isAgain: boolean): void {
+    const inward = inwardHead(request.rawHeaders, passing);
     const { asked, waitForAnswer } = askServer({
       ...parts.times,
       agent: parts.agent,
       route,
       method: request.method ?? 'GET',
       path: passing.path,
-      head: framed(request, inwardHead(request.rawHeaders, passing)),
+      head: framed(request, isRepaired ? plainHead(inward) : inward),
     });
     current = asked;
-    asked.once('response', (answer) => relay(request, response, answer, passing));
+    asked.once('response', (answer) => relay(request, response, answer, passing, isRepaired));
     asked.on('information', (early) => tellEarly(response, early.statusCode, early.headers.link));
     asked.once('continue', () => response.writeContinue());
     asked.once('error', (error) => {
@@ -80,9 +84,11 @@ function framed(request: IncomingMessage, head: readonly string[]): readonly str
   return isUsual && request.headers['content-length'] === undefined ? [...head, 'Content-Length', '0'] : head;
 }
 
-function relay(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage, passage: Passage): void {
+function relay(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage, passing: Passing, isRepaired: boolean): void {
   if (response.destroyed) return void answer.destroy();
-  const head = outwardHead(answer.rawHeaders, passage);
+  const plain = outwardHead(answer.rawHeaders, passing);
+  const repairing = isRepaired ? repairingOf(answer, plain, passing.route.repair, passing) : undefined;
+  const head = repairing?.head ?? plain;
   // It answered before it had read everything: what is still sent would be taken for another request.
   const leftOver = request.complete ? [] : ['Connection', 'close'];
   response.writeHead(answer.statusCode ?? 502, answer.statusMessage, [...head, ...leftOver]);
@@ -91,7 +97,7 @@ function relay(request: IncomingMessage, response: ServerResponse, answer: Incom
     if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers));
   });
   // Where the server breaks off, so does this: a cut answer must not look whole.
-  pipeline(answer, response, (error) => {
+  pipeline([answer, ...(repairing?.through ?? []), response], (error) => {
     if (error) response.destroy();
   });
 }

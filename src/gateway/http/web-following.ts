@@ -30,7 +30,8 @@ export function makeWebFollowing({ link, edge, log }: WebFollowingOptions): Serv
         generation: parseGeneration(route.generation),
       }));
       const readers = state.readers.map(({ generation, subjects }) => ({ generation: parseGeneration(generation), subjects }));
-      await edge.set({ ...state, routes, readers, authority: state.authority ?? undefined });
+      const domains = state.domains.map((domain) => ({ ...domain, generation: parseGeneration(domain.generation) }));
+      await edge.set({ ...state, routes, domains, readers, authority: state.authority ?? undefined });
     }
     seen = number;
   }

@@ -6,9 +6,10 @@ import type { Schema } from '../sql/schema.ts';
 import { up as first } from './0001-first.ts';
 import { up as recording } from './0002-recording.ts';
 import { up as ports } from './0003-ports.ts';
+import { up as web } from './0004-web.ts';
 
 /** In order; a migration's number is its place, beginning with 1. */
-const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording, ports];
+const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording, ports, web];
 
 export const newestSchema = migrations.length;
 

@@ -54,7 +54,7 @@ async function chooseIds(db: Database, { wantedId, idRange, unusable }: TakeRequ
   return ids;
 }
 
-type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'isRecorded' | 'ports' | 'createdMs'>;
+type NewServer = Omit<ServerRecord, 'problem' | 'gatewayKey' | 'isRecorded' | 'ports' | 'repair' | 'createdMs'>;
 
 /** Throws `id-taken`, `no-such-person`. */
 async function insertServer({ db, clock }: Context, server: NewServer): Promise<ServerRecord> {
@@ -76,6 +76,7 @@ async function insertServer({ db, clock }: Context, server: NewServer): Promise<
     gateway_key: 0,
     recorded: 0,
     ports: '{}',
+    repair: '{}',
     image_fingerprint: server.imageFingerprint ?? null,
     created_ms: clock.now(),
   } as const;

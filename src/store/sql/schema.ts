@@ -82,6 +82,7 @@ interface ServersTable {
   recorded: Bit;
   /** JSON. */
   ports: string;
+  repair: string;
   image_fingerprint: string | null;
   created_ms: number;
 }
@@ -98,6 +99,26 @@ interface RevokedHostKeysTable {
   public_key: string;
   at_ms: number;
   number: number;
+}
+
+interface WebLinksTable {
+  id: string;
+  generation: string;
+  door: string;
+  key_hash: string;
+  created_by: string | null;
+  created_ms: number;
+  expires_ms: number;
+}
+
+interface WebDomainsTable {
+  name: string;
+  generation: string;
+  door: string;
+  token: string;
+  proven_name: string | null;
+  created_by: string | null;
+  created_ms: number;
 }
 
 interface KeyringTable {
@@ -162,6 +183,8 @@ interface AuditTable {
 }
 
 export interface Schema {
+  web_links: WebLinksTable;
+  web_domains: WebDomainsTable;
   meta: MetaTable;
   people: PeopleTable;
   person_keys: PersonKeysTable;

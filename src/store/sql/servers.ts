@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely';
 import type { Generation, ServerId } from '../../core/ids.ts';
 import type { PersonName, ServerName } from '../../core/names.ts';
-import type { PortPolicies } from '../../core/port-policy.ts';
+import type { PortPolicies, RepairChoices } from '../../core/port-policy.ts';
 import type { WantedState } from '../../core/server.ts';
 import { fault } from '../../core/errors.ts';
 import type { ServerChange, ServerRecord, Servers } from '../servers.ts';
@@ -25,6 +25,7 @@ export function toServer(row: Selectable<Schema['servers']>): ServerRecord {
     gatewayKey: row.gateway_key === 1,
     isRecorded: row.recorded === 1,
     ports: JSON.parse(row.ports) as PortPolicies,
+    repair: JSON.parse(row.repair) as RepairChoices,
     imageFingerprint: row.image_fingerprint ?? undefined,
     createdMs: row.created_ms,
   };
@@ -54,6 +55,7 @@ function changed(change: ServerChange) {
     recorded: change.isRecorded === undefined ? undefined : bit(change.isRecorded),
     image_fingerprint: change.imageFingerprint,
     ports: change.ports === undefined ? undefined : JSON.stringify(change.ports),
+    repair: change.repair === undefined ? undefined : JSON.stringify(change.repair),
   };
 }
 

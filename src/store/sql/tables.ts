@@ -11,6 +11,7 @@ import { makePeople } from './people.ts';
 import { makePersonKeys } from './person-keys.ts';
 import { makeServers } from './servers.ts';
 import { makeTokens } from './tokens.ts';
+import { makeWebDomains, makeWebLinks } from './web.ts';
 import type { Context } from './transaction.ts';
 
 export function makeTables(context: Context): Tables {
@@ -26,6 +27,8 @@ export function makeTables(context: Context): Tables {
     idempotency: makeIdempotency(context),
     audit: makeAudit(context),
     tokens: makeTokens(context),
+    webLinks: makeWebLinks(context),
+    webDomains: makeWebDomains(context),
     keyring: makeKeyring(context),
   };
 }
