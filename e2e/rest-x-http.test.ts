@@ -28,7 +28,7 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
   let server: ServerView;
 
   before(async () => {
-    installation = await makeTestInstallation();
+    installation = await makeTestInstallation({ config: { web: { nameServers: ['127.0.0.1:5353'] } } });
     root = callerOf(installation, ['--unix-socket', join(installation.runDir, 'root.sock')], asked);
   });
   after(() => installation[Symbol.asyncDispose]());
@@ -253,6 +253,21 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     assert.deepEqual(await jbond.ok('GET', '/recordings'), { recordings: [] });
     for (const method of ['GET', 'DELETE']) assert.equal((await jbond.refused(400, method, '/recordings/nothing')).code, 'bad-request');
     assert.equal((await jbond.refused(403, 'POST', '/backup', { body: { path: '/tmp/x' } })).code, 'not-allowed');
+  });
+
+  test('links and domains of a server: asked for, listed and taken back', async () => {
+    const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
+    assert.equal((await jbond.refused(501, 'POST', '/servers/0/links', { body: { door: 'usr', expiresAt } })).code, 'cannot-here');
+    assert.deepEqual(await jbond.ok('GET', '/links'), { links: [] });
+    assert.equal((await jbond.refused(404, 'DELETE', '/links/nothing')).code, 'not-found');
+    const { domain } = await jbond.ok<{ readonly domain: { readonly isProven: boolean } }>('POST', '/servers/0/domains', {
+      name: 'own.example.com',
+      door: 'www',
+    });
+    assert.equal(domain.isProven, false);
+    assert.equal((await jbond.ok<{ readonly domains: readonly unknown[] }>('GET', '/domains')).domains.length, 1);
+    assert.equal((await jbond.refused(501, 'POST', '/domains/own.example.com/check')).code, 'cannot-here', 'there is no DNS here');
+    await jbond.ok('DELETE', '/domains/own.example.com');
   });
 
   suite('bad input', () => {
