@@ -47,6 +47,8 @@ async function bringUp(t: TestContext, system: System): Promise<void> {
   const again = await changesNothing(machine);
   t.diagnostic(`${system.title}: the second took ${again.toFixed(1)} s`);
   await getIn(machine);
+  await pagesAreServed(machine);
+  await edgeGoes(machine);
 
   await machine.shell('systemctl disable myserver-rules');
   assert.match((await up(machine)).said, /^control: it would not start at the next boot$/mu);
@@ -55,6 +57,7 @@ async function bringUp(t: TestContext, system: System): Promise<void> {
   await rulesComeBack(machine);
   await engineGoes(machine);
   await rebootedWhole(t, machine);
+  await pagesAreServed(machine);
   const journal = await machine.shell('journalctl --no-pager -o cat -u myserver-control');
   assert.match(journal, /"msg":"ready"/u);
   assert.doesNotMatch(journal, /"level":(?:50|60)/u, 'no error was logged');
@@ -97,6 +100,27 @@ async function inServer(machine: BareMachine, script: string): Promise<string> {
 async function byBastion(machine: BareMachine): Promise<void> {
   assert.equal(await enter(machine, 3022, '0', 'hostname'), 'server-0\n');
   assert.match(await enter(machine, 3022, 'admin', 'list -f csv'), /^0,admin,/mu);
+}
+
+/** Its first server has no web server: the page says so, by HTTP and HTTPS, and HAProxy is who stands in front. */
+async function pagesAreServed(machine: BareMachine): Promise<void> {
+  const asked = async (url: string) =>
+    (await runProcess([...machine.enterNeighbour, 'curl', '-sk', '--max-time', '10', '-w', String.raw`\n%{http_code}`, url])).stdout;
+  for (const url of [`http://${machine.address}/www/0/`, `https://${machine.address}:9444/www/0/`])
+    await soon(`the page at ${url}`, 15_000, async () => (/no program at port 80[\s\S]*\n502$/u.test(await asked(url)) ? true : undefined));
+  assert.equal((await machine.run(['systemctl', 'is-active', '--quiet', 'myserver-edge'])).exitCode, 0);
+}
+
+/** Killed, systemd starts it again from its files; stopped, control does. */
+async function edgeGoes(machine: BareMachine): Promise<void> {
+  await machine.shell('systemctl kill --signal=KILL myserver-edge');
+  await pagesAreServed(machine);
+  await machine.shell('systemctl stop myserver-edge');
+  await pagesAreServed(machine);
+  await machine.shell('systemctl stop myserver-control && systemctl restart myserver-edge');
+  await pagesAreServed(machine);
+  await machine.shell('systemctl start myserver-control');
+  await works(machine);
 }
 
 async function enter(machine: BareMachine, port: number, user: string, script: string): Promise<string> {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { lacksImages, testBases } from '../src/testing/test-installation.ts';
+import { lacksHaproxy } from './haproxy-room.ts';
 import { makeNameServer, nameServerPort } from './name-server.ts';
 import { type BastionRoom, makeBastionRoom } from './bastion-room.ts';
 import { echoProgram, httpProgram, runInside } from './inside.ts';
@@ -29,13 +30,18 @@ interface Answer {
   readonly body: string;
 }
 
-suite('web x curl', { skip: lacksImages }, () => {
+for (const edge of ['embedded', 'haproxy'] as const) {
+  const skip = lacksImages !== false ? lacksImages : edge === 'haproxy' ? lacksHaproxy : false;
+  suite(`web x curl, edge: ${edge}`, { skip }, () => webByCurl(edge));
+}
+
+function webByCurl(edge: 'embedded' | 'haproxy'): void {
   let room: BastionRoom;
   let password: string;
   before(async () => {
     room = await makeBastionRoom({
       images: ['minimal', 'web'],
-      config: { web: { port: 80, httpsPort: 443, domain, nameServers: [`127.0.0.1:${nameServerPort}`] } },
+      config: { web: { edge, port: 80, httpsPort: 443, domain, nameServers: [`127.0.0.1:${nameServerPort}`] } },
     });
     const { installation } = room;
     password = (await room.person('jbond007', '--role', 'administrator')).password;
@@ -228,4 +234,4 @@ suite('web x curl', { skip: lacksImages }, () => {
     for (const path of ['/www/4:9000/', '/www/127.0.0.1/', '/www/4@host/']) assert.equal((await curl(path)).status, 404, path);
     assert.match((await curl(`/www/${ids.own}/../../usr/77/`, '--path-as-is')).body, /^GET \/\.\.\/\.\.\/usr\/77\/ HTTP/u);
   });
-});
+}

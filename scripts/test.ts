@@ -37,6 +37,7 @@ const dailyClients = [
   'python3-asyncssh',
   'git',
   'sshfs',
+  'pebble',
 ];
 /** The network of a machine that `./up` is run on whole. */
 const longClients = ['slirp4netns'];

@@ -7,12 +7,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fault } from '../../src/core/errors.ts';
 import { groupOfUser } from '../../src/daemon/account.ts';
 import { defaultStateDir, rulesFile, type Config } from '../../src/daemon/config.ts';
+import { edgeFiles } from '../../src/daemon/edge-kind.ts';
 import { gatewaySocketPath } from '../../src/daemon/gateway-socket.ts';
 import { hasSystemd } from '../../src/host/init-system.ts';
 import { writeWhole } from '../../src/host/packages.ts';
 import { runProgram, tryProgram } from '../../src/host/program.ts';
 import type { HostStep } from '../../src/host/step.ts';
-import { controlUnit, places, root, rulesUnit } from './places.ts';
+import { controlUnit, edgeUnit, places, root, rulesUnit } from './places.ts';
 
 /** Opening the store, asking Incus and setting the rules takes about a second; a thousand servers after a crash take longer. */
 const readyMs = 60_000;
@@ -74,12 +75,14 @@ export async function stopControl(): Promise<void> {
   if (hasSystemd()) await tryProgram(['systemctl', 'daemon-reload']);
 }
 
-const units = [controlUnit, rulesUnit] as const;
+const units = [controlUnit, rulesUnit, edgeUnit] as const;
 
 /** Of what is written in the repository, the places are this machine's. */
 async function unitText(unit: string, config: Config): Promise<string> {
   const text = await readFile(join(root, 'packaging', unit), 'utf8');
-  return text.replaceAll(rulesFile({ stateDir: defaultStateDir }), rulesFile(config));
+  return text
+    .replaceAll(rulesFile({ stateDir: defaultStateDir }), rulesFile(config))
+    .replaceAll(edgeFiles({ stateDir: defaultStateDir }).dir, edgeFiles(config).dir);
 }
 
 async function areUnitsWritten(config: Config): Promise<boolean> {

@@ -12,5 +12,6 @@ export const places = {
 
 export const controlUnit = 'myserver-control.service';
 export const gatewayUnit = 'myserver-gateway.service';
+export { edgeUnit } from '../../src/daemon/edge-services.ts';
 /** The packet rules of before, at boot: see the unit. */
 export const rulesUnit = 'myserver-rules.service';

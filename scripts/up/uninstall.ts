@@ -10,12 +10,14 @@ import { silentLog } from '../../src/base/log.ts';
 import { parseIds } from '../../src/commands/arguments.ts';
 import { fault } from '../../src/core/errors.ts';
 import { type Config, defaultConfigPath, loadConfig, rulesFile } from '../../src/daemon/config.ts';
+import { edgeFiles } from '../../src/daemon/edge-kind.ts';
 import { hostWantedOf } from '../../src/daemon/host-wanted.ts';
 import { answers, lxcfsAllowance, startEngine } from '../../src/host/engine-service.ts';
 import { makeIncusApi } from '../../src/host/incus-api.ts';
 import { hasSystemd } from '../../src/host/init-system.ts';
 import { tryProgram } from '../../src/host/program.ts';
 import { settingsFile } from '../../src/host/settings.ts';
+import { makeHaproxyDaemon } from '../../src/network/haproxy/process.ts';
 import { makeNftFirewall } from '../../src/network/nft/nft-firewall.ts';
 import { stopControl } from './control-service.ts';
 import { removeGatewayAccount, stopGateway } from './gateway-service.ts';
@@ -42,9 +44,19 @@ export async function uninstall({ servers, isAgreed, signal }: UninstallOptions)
   if (dropped.length > 0) await showManager(['drop', '--yes', dropped.join(',')]);
   await stopGateway();
   await stopControl();
+  await makeHaproxyDaemon({ files: edgeFiles(config) }).stop();
   const left = await instancesLeft(config);
   await makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log: silentLog }).clear();
-  for (const path of [places.launcher, places.library, settingsFile, config.runDir, config.cacheDir, places.logDir]) {
+  for (const path of [
+    places.launcher,
+    places.library,
+    settingsFile,
+    config.runDir,
+    config.cacheDir,
+    config.web.socketDir,
+    edgeFiles(config).dir,
+    places.logDir,
+  ]) {
     await rm(path, { recursive: true, force: true });
   }
   // A later account could get the number of the one that they belong to.

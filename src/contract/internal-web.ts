@@ -25,6 +25,7 @@ const StateSchema = Type.Object({
   routes: Type.Array(RouteSchema),
   domains: Type.Array(Type.Object({ name: Type.String(), generation: Type.String(), door: Type.String() })),
   certificates: Type.Array(Type.Object({ names: Type.Array(Type.String()), chain: Type.String(), key: Type.String() })),
+  challenges: Type.Array(Type.Object({ token: Type.String(), keyAuthorization: Type.String() })),
   authority: nullable(Type.String()),
   passKey: Type.String(),
   stamps: Type.Array(Type.Object({ subject: Type.String(), stamp: Type.String() })),

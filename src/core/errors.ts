@@ -62,6 +62,7 @@ export const errorCatalogue = {
   'installation-mismatch': unable,
   'firewall-failed': { httpStatus: 500, exitCode: 7 },
   'not-proven': { httpStatus: 409, exitCode: 1 },
+  'acme-failed': { httpStatus: 502, exitCode: 7 },
   'edge-failed': { httpStatus: 500, exitCode: 7 },
   'control-unreachable': unable,
   cancelled: { httpStatus: 409, exitCode: 130 },

@@ -41,6 +41,8 @@ export interface WebState {
   readonly stamps: readonly { readonly subject: string; readonly stamp: string }[];
   /** Of servers that have a port for chosen people. */
   readonly readers: readonly { readonly generation: Generation; readonly subjects: readonly string[] }[];
+  /** Proofs that names are ours, for an authority that asks by plain HTTP (RFC 8555, section 8.3). */
+  readonly challenges: readonly { readonly token: string; readonly keyAuthorization: string }[];
   /** PEM of the authority that people may trust for trials; undefined where certificates are from elsewhere. */
   readonly authority: string | undefined;
 }
@@ -49,6 +51,7 @@ export const nothingOnTheWeb: WebState = {
   routes: [],
   domains: [],
   certificates: [],
+  challenges: [],
   authority: undefined,
   passKey: '',
   stamps: [],

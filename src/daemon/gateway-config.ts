@@ -69,11 +69,27 @@ export const webFields = {
   httpsOnly: Type.Boolean(),
   /** PEM files that somebody else keeps in order; none: an authority of this host's own. */
   certificates: Type.Array(Type.Object({ chain: text, key: text }, { additionalProperties: false }), { maxItems: 100 }),
+  /** Who stands in front: HAProxy, or the gateway itself. Where nothing is said, HAProxy if it is installed. */
+  edge: Type.Union([Type.Literal('haproxy'), Type.Literal('embedded')]),
+  /** Where the gateway makes its sockets for HAProxy. */
+  socketDir: text,
   /** Servers get names below it, `123.www.DOMAIN`: it and `*.www.DOMAIN`, `*.usr.DOMAIN` lead to this host. */
   domain: Type.String({
     pattern: String.raw`^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$`,
     maxLength: 200,
   }),
+  /** Certificates from an ACME server (RFC 8555). */
+  acme: Type.Object(
+    {
+      directory: Type.String({ pattern: '^https://', maxLength: 500 }),
+      contact: Type.Optional(text),
+      /** A program that puts TXT records into the zone: then there are names below the domain, too. None: proven by plain HTTP. */
+      hook: Type.Optional(text),
+      /** PEM of the ACME server's own authority, where the system does not know it. */
+      ca: Type.Optional(text),
+    },
+    { additionalProperties: false },
+  ),
   /** Who is asked for the TXT records that prove servers' own domains; none: the host's own resolver. `192.0.2.53` or `192.0.2.53:5353`. */
   nameServers: Type.Array(Type.String({ pattern: String.raw`^[\d.:a-fA-F\[\]]{2,60}$` }), { maxItems: 5 }),
   /** How long a server may take to begin its answer. */
@@ -81,6 +97,13 @@ export const webFields = {
 };
 
 type Written<T extends Parameters<typeof Type.Object>[0]> = Partial<Static<ReturnType<typeof Type.Object<T>>>>;
+
+export interface AcmeConfig {
+  readonly directory: string;
+  readonly contact?: string;
+  readonly hook?: string;
+  readonly ca?: string;
+}
 
 export interface GatewayConfig {
   readonly gateway: {
@@ -105,7 +128,10 @@ export interface GatewayConfig {
     readonly ports: WebPorts;
     readonly isHttpsOnly: boolean;
     readonly certificates: readonly CertificateFiles[];
+    readonly edge: 'haproxy' | 'embedded' | undefined;
+    readonly socketDir: string;
     readonly domain: string | undefined;
+    readonly acme: AcmeConfig | undefined;
     readonly nameServers: readonly string[];
     readonly answerMs: number;
   };
@@ -144,7 +170,10 @@ export function readGatewayConfig(
       ports: { http: web.port, https: web.httpsPort, content: web.contentPort },
       isHttpsOnly: web.httpsOnly ?? false,
       certificates: web.certificates ?? [],
+      edge: web.edge,
+      socketDir: web.socketDir ?? '/run/myserver-web',
       domain: web.domain,
+      acme: web.acme,
       nameServers: web.nameServers ?? [],
       answerMs: (web.answerSeconds ?? 60) * 1000,
     },

@@ -5,6 +5,7 @@ import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import type { WebListener, WebPorts } from '../core/web-origins.ts';
 import type { Config } from './config.ts';
+import { frontPorts, hasHaproxyInFront } from './edge-kind.ts';
 import { usualBastionPorts, usualWebPorts } from './gateway-config.ts';
 
 /** `web` undefined: no pages are served. */
@@ -15,7 +16,12 @@ export interface GatewayPorts {
 
 /** One that was chosen `before` stays: the old workers have it still. Throws where the bastion can be nowhere. */
 export async function chooseGatewayPorts(config: Config, log: Log, before?: GatewayPorts): Promise<GatewayPorts> {
-  return { bastion: await bastionPort(config, before), web: config.web.isEnabled ? await webPorts(config, log, before?.web) : undefined };
+  return { bastion: await bastionPort(config, before), web: await webPortsOf(config, log, before) };
+}
+
+async function webPortsOf(config: Config, log: Log, before: GatewayPorts | undefined): Promise<WebPorts | undefined> {
+  if (!config.web.isEnabled) return undefined;
+  return hasHaproxyInFront(config) ? frontPorts(config) : await webPorts(config, log, before?.web);
 }
 
 async function bastionPort({ bastion, gateway }: Config, before: GatewayPorts | undefined): Promise<number> {

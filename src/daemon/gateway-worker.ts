@@ -9,10 +9,12 @@ import { watchRoom } from '../gateway/bastion/recording-room.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
 import { makeDeskLink } from '../gateway/http/desk-link.ts';
-import { makeHttpEdge } from '../gateway/http/http-edge.ts';
+import type { WebOrigins } from '../core/web-origins.ts';
+import { type HttpEdgeOptions, makeHttpEdge } from '../gateway/http/http-edge.ts';
 import { makeWebFollowing } from '../gateway/http/web-following.ts';
 import type { Config } from './config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
+import { frontSockets, hasHaproxyInFront } from './edge-kind.ts';
 import type { GatewayPorts } from './gateway-ports.ts';
 import { letBuffersPass } from './heap.ts';
 import { runServices } from './lifecycle.ts';
@@ -56,17 +58,29 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
       : makeHttpEdge({
           origins,
           network: hello.network,
-          listen: { host: config.gateway.host, ports: origins.ports },
+          listen: listenFor(config, origins),
           desk: makeDeskLink(link),
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
           log,
         });
-  const telling = makeTelling({ link, ledger, log, port: () => bastion.address()?.port, webPorts: () => edge?.ports() });
+  const telling = makeTelling({
+    link,
+    ledger,
+    log,
+    port: () => bastion.address()?.port,
+    webPorts: () => (hasHaproxyInFront(config) ? origins?.ports : edge?.ports()),
+  });
   ledger.onChange(() => telling.nudge());
   const web = edge === undefined ? [] : [makeWebFollowing({ link, edge, log }), edge];
   await runServices([telling, ...web, bastion], log, { longestEndMs: () => drainMs + 8000 });
   process.exit(0);
+}
+
+function listenFor(config: Config, { ports }: WebOrigins): HttpEdgeOptions['listen'] {
+  const { host } = config.gateway;
+  if (!hasHaproxyInFront(config)) return { host, ports };
+  return { host, ports: { http: undefined, https: undefined, content: undefined }, front: frontSockets(config) };
 }
 
 /** Control may be started after us, and may be away for a while. */

@@ -7,10 +7,12 @@
 import cluster, { type Worker } from 'node:cluster';
 import { availableParallelism } from 'node:os';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { type Config, defaultConfigPath, loadConfig } from './config.ts';
+import { frontSockets, hasHaproxyInFront } from './edge-kind.ts';
 import { chooseGatewayPorts, type GatewayPorts } from './gateway-ports.ts';
 import { makeLog } from './log.ts';
 
@@ -34,6 +36,12 @@ export async function main(): Promise<void> {
     log.error({ error: messageOf(error) }, 'the gateway cannot run');
     process.exitCode = 1;
   }
+}
+
+/** Sockets are made by this process for all workers: HAProxy's group may use them, and what a former one left behind is in the way. */
+async function makeReadyForFront(config: Config): Promise<void> {
+  process.umask(0o007);
+  for (const path of Object.values(frontSockets(config))) await rm(path, { force: true });
 }
 
 async function readConfig(): Promise<Config> {
@@ -87,6 +95,7 @@ async function keepWorkers(config: Config, log: Log): Promise<void> {
   process.on('SIGHUP', () => {
     reload().catch((error: unknown) => log.error({ error: messageOf(error) }, 'nothing was reloaded: the workers go on as they are'));
   });
+  if (hasHaproxyInFront(config)) await makeReadyForFront(config);
   beginAll(config);
   const ended = Promise.withResolvers<void>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ended.resolve());

@@ -7,18 +7,18 @@ import type { Log } from '../base/log.ts';
 import type { Service } from '../base/service.ts';
 import { heldIds } from '../core/plan-check.ts';
 import { rulesOf } from '../core/ruleset-plan.ts';
-import { certificateNames } from '../core/web-origins.ts';
 import type { Ruleset } from '../core/ruleset.ts';
 import { type GatewayControl, makeGatewayControl } from '../control/gateway/gateway-control.ts';
 import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makePeopleControl, type PeopleControl, type PeopleControlOptions } from '../control/people/people-control.ts';
 import { makePasses } from '../control/web/passes.ts';
+import type { WebRoutes } from '../control/web/web-routes.ts';
 import { makeServerControl } from '../control/server-control.ts';
+import type { InstallationFacts } from '../control/control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
 import { makeIncusEngine } from '../engines/incus/incus-engine.ts';
 import { settingsWanted } from '../host/bring-up.ts';
-import { makeWebCertificates, type WebCertificates } from '../host/certificates/web-certificates.ts';
 import { createImageBuilder } from '../host/image/build.ts';
 import type { ImageBuilder } from '../host/image/builder.ts';
 import { buildableSystems, buildableTypes, recipeOf } from '../host/image/recipe.ts';
@@ -35,6 +35,9 @@ import type { ServerRecord } from '../store/servers.ts';
 import { accountOf, groupOfUser } from './account.ts';
 import { rulesFile, type Config } from './config.ts';
 import { gatewaySocketPath } from './gateway-socket.ts';
+import { certificatesFor } from './certificates.ts';
+import { hasHaproxyInFront } from './edge-kind.ts';
+import { haproxyKeeper } from './edge-services.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
 import { makeRecordingsDir } from './recordings-dir.ts';
@@ -65,7 +68,10 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   const firewall = makeNftFirewall({ table: config.firewall.table, runDir: config.runDir, keepAt: rulesFile(config), log });
   const recordingFiles = makeRecordingFiles({ ...config.gateway.recordings, clock: systemClock });
   const passes = await makePasses(store.keyring, () => systemClock.now());
-  const certificates = certificatesOf(config, log, () => void control.web.settle().catch(() => {}));
+  const certificates = certificatesFor(config, publicHostOf(config), log, {
+    changed: async () => await control.web.settle(),
+    domains: () => control.web.state().domains.map(({ name }) => name),
+  });
   const control = makeServerControl({
     store,
     engine,
@@ -79,14 +85,11 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     settings: settingsFor(config),
     ...auditFor(config),
     recordingFiles,
-    facts: {
-      version: await readVersion(),
-      publicHost: publicHostOf(config),
+    facts: await factsFor(config, {
       bastion: () => gateway.bastion(),
-      web: () => webOriginsOf(config, publicHostOf(config), gateway.webPorts()),
+      webPorts: () => gateway.webPorts(),
       isSelfCertified: () => certificates.current().authority !== undefined,
-      recording: config.bastion.recording,
-    },
+    }),
     certificates: () => certificates.current(),
     passKey: passes.publicKey,
     lookupTxt: async (name) => await lookupTxt(name, config.web.nameServers),
@@ -122,9 +125,21 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   const api = await makeApi({ control, people, gateway, hostKeys: store.hostKeys, log, config: await doorsOf(config) });
   const resources = undo.move();
   return {
-    inOrder: [kernelSettings(config, log), certificates, control, api],
+    inOrder: [kernelSettings(config, log), certificates, control, ...edgesFor(config, control.web, log), api],
     [Symbol.asyncDispose]: async () => await resources.disposeAsync(),
   };
+}
+
+interface LaterFacts {
+  readonly bastion: InstallationFacts['bastion'];
+  readonly webPorts: GatewayControl['webPorts'];
+  readonly isSelfCertified: () => boolean;
+}
+
+async function factsFor(config: Config, { bastion, webPorts, isSelfCertified }: LaterFacts): Promise<Omit<InstallationFacts, 'plan'>> {
+  const publicHost = publicHostOf(config);
+  const web = () => webOriginsOf(config, publicHost, webPorts());
+  return { version: await readVersion(), publicHost, bastion, web, isSelfCertified, recording: config.bastion.recording };
 }
 
 function peopleFor({ quota, tokens }: Config, parts: Omit<PeopleControlOptions, 'config'>): PeopleControl {
@@ -132,18 +147,9 @@ function peopleFor({ quota, tokens }: Config, parts: Omit<PeopleControlOptions, 
   return makePeopleControl({ ...parts, config });
 }
 
-function certificatesOf(config: Config, log: Log, onChange: () => void): WebCertificates {
-  const { web, stateDir } = config;
-  const isServed = web.isEnabled && web.listeners.includes('https');
-  const publicHost = publicHostOf(config);
-  return makeWebCertificates({
-    files: web.certificates,
-    dir: join(stateDir, 'certificates'),
-    names: isServed ? certificateNames({ publicHost, domain: web.domain }) : [],
-    clock: systemClock,
-    log,
-    onChange,
-  });
+function edgesFor(config: Config, web: WebRoutes, log: Log): readonly Service[] {
+  const keeper = hasHaproxyInFront(config) ? haproxyKeeper(config, publicHostOf(config), web, log) : undefined;
+  return keeper === undefined ? [] : [keeper];
 }
 
 function publicHostOf({ publicHost, engine }: Config): string {

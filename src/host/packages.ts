@@ -11,7 +11,7 @@ const incusPackages = ['incus-base', 'incus-client'] as const;
 
 /** `fuse3`: bookworm's lxcfs does not ask for it, and without its `fusermount` a killed lxcfs never comes back. */
 const otherPackages =
-  'lxcfs fuse3 dnsmasq-base btrfs-progs nftables conntrack iproute2 uidmap mmdebstrap squashfs-tools openssh-client ca-certificates procps util-linux'.split(
+  'haproxy lxcfs fuse3 dnsmasq-base btrfs-progs nftables conntrack iproute2 uidmap mmdebstrap squashfs-tools openssh-client ca-certificates procps util-linux'.split(
     ' ',
   );
 

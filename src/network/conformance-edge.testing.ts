@@ -177,7 +177,7 @@ export function edgeConformance(name: string, make: MakeEdge): void {
     });
 
     test('a server that refuses to change the protocol is heard', async () => {
-      const asking = client.begin('/usr/8/', { headers: { connection: 'Upgrade', upgrade: 'websocket' } });
+      const asking = client.begin('/usr/8/', { headers: { connection: 'Upgrade', upgrade: 'echo' } });
       asking.end();
       const [answer] = (await once(asking, 'response')) as [IncomingMessage];
       assert.equal(answer.statusCode, 200);

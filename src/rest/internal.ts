@@ -83,11 +83,12 @@ function signInOf({ password, ...who }: { readonly person: string; readonly pass
   return { ...who, password: new Secret(password) };
 }
 
-function stateView({ routes, domains, certificates, authority, passKey, stamps, readers }: WebState) {
+function stateView({ routes, domains, certificates, challenges, authority, passKey, stamps, readers }: WebState) {
   return {
     routes: [...routes],
     domains: [...domains],
     certificates: certificates.map(({ names, chain, key }) => ({ names: [...names], chain, key })),
+    challenges: [...challenges],
     authority: authority ?? null,
     passKey,
     stamps: [...stamps],

@@ -107,7 +107,7 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       facts: { ...facts, web: () => options.web },
       passKey: '',
       lookupTxt: options.lookupTxt ?? (() => Promise.resolve([])),
-      certificates: () => ({ certificates: [], authority: undefined }),
+      certificates: () => ({ certificates: [], challenges: [], authority: undefined }),
       isGatewayAway: () => false,
       clock: systemClock,
       log: silentLog,

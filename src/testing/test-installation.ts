@@ -10,6 +10,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { edgeFiles } from '../daemon/edge-kind.ts';
+import { makeHaproxyDaemon } from '../network/haproxy/process.ts';
 import { parsePlan, type Plan } from '../core/plan.ts';
 import { runProcess, type Ran, type RunOptions } from './run-process.ts';
 import { makeTestEngine, type TestEngine } from './test-engine.ts';
@@ -107,6 +109,8 @@ export async function makeTestInstallation(options: TestInstallationOptions = {}
     return ran.stdout;
   }
 
+  // It outlives control, as it is meant to.
+  undo.defer(async () => await makeHaproxyDaemon({ files: edgeFiles(places) }).stop());
   undo.defer(async () => await endControl('SIGTERM'));
   await startControl();
   for (const type of options.images ?? ['minimal']) {
@@ -172,5 +176,6 @@ function configFor(engine: TestEngine, places: object, more: Readonly<Record<str
     // Doctor misses one that should be there.
     bastion: { enabled: false, ...more['bastion'] },
     gateway: { recordingsDir: join(engine.dir, 'recordings'), ...more['gateway'] },
+    web: { edge: 'embedded', socketDir: join(engine.dir, 'web'), ...more['web'] },
   };
 }

@@ -17,6 +17,8 @@ export interface WebRoutes {
   readonly changes: Changes;
   /** As last settled. */
   state(): WebState;
+  /** Called with each change and waited for, so that whoever settles knows that it holds. One alone. */
+  onChange(tell: () => Promise<void>): void;
   /** Resolves when the state is made from the store as it was at this call or later, and whoever waits for it has been told. */
   settle(): Promise<void>;
 }
@@ -28,13 +30,14 @@ export interface WebRoutesOptions {
   /** As they are now; whoever changes them calls `settle`. */
   /** PEM, SubjectPublicKeyInfo. */
   readonly passKey: string;
-  readonly certificates: () => Pick<WebState, 'certificates' | 'authority'>;
+  readonly certificates: () => Pick<WebState, 'certificates' | 'challenges' | 'authority'>;
 }
 
 export function makeWebRoutes({ store, plan, clock, certificates, passKey }: WebRoutesOptions): WebRoutes {
   const changes = makeChanges(clock.now());
   const doors = webDoorsOf(plan);
   let state = nothingOnTheWeb;
+  let tell: (() => Promise<void>) | undefined;
 
   async function wanted(): Promise<WebState> {
     const servers = await store.servers.list();
@@ -67,7 +70,8 @@ export function makeWebRoutes({ store, plan, clock, certificates, passKey }: Web
     if (isDeepStrictEqual(fresh, state)) return;
     state = fresh;
     changes.bump();
+    await tell?.();
   }
 
-  return { changes, state: () => state, settle: coalesced(settleNow).run };
+  return { changes, state: () => state, onChange: (called) => (tell = called), settle: coalesced(settleNow).run };
 }

@@ -5,7 +5,7 @@ import { ipv4Network, ipv4Number } from '../../core/ipv4.ts';
 import { isLink, makeVisitors, type PassClaims, type Visitors } from '../../core/web-pass.ts';
 import { authorityPath, portalOrigin, type WebListener, type WebOrigins } from '../../core/web-origins.ts';
 import { makeWebMap, type WebMap, type WebRoute, type WebState } from '../../core/web-route.ts';
-import { clientAddressOf } from './client-address.ts';
+import { clientAddressOf, vouchedFor } from './behind-front.ts';
 import {
   failurePage,
   filePage,
@@ -19,6 +19,7 @@ import {
   startingPage,
   stoppedPage,
 } from './pages.ts';
+import type { Visitor } from './heads.ts';
 import { makePassReader, type PassReader } from './pass-reader.ts';
 import type { Passing } from './proxy.ts';
 import { repairScript, repairScriptPath } from './repair/browser.ts';
@@ -50,6 +51,8 @@ export interface Known {
   readonly visitors: Visitors;
   readonly readPass: PassReader;
   readonly authority: string | undefined;
+  /** Tokens and what they prove. */
+  readonly challenges: ReadonlyMap<string, string>;
   readonly keys: string;
 }
 
@@ -60,9 +63,12 @@ export function knownOf(state: WebState, origins: WebOrigins): Known {
     visitors: makeVisitors(state),
     readPass: makePassReader(state.passKey),
     authority: state.authority,
+    challenges: new Map(state.challenges.map(({ token, keyAuthorization }) => [token, keyAuthorization])),
     keys: `${JSON.stringify({ keys })}\n`,
   };
 }
+
+const challengeToken = /^\/\.well-known\/acme-challenge\/([\w-]+)$/u;
 
 /** Its address changes with it. */
 const repairScriptPage: Page = {
@@ -90,8 +96,9 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
   function onOwnOrigin(request: IncomingMessage, listener: WebListener, read: Read, route: WebRoute, known: Known): Decision {
     const [path = ''] = read.target.split('?', 1);
     if (path === wellKnown.enter || path === wellKnown.leave) return { desk: { target: read.target, at: route } };
-    const claims = known.readPass(request, Date.now());
-    if (claims !== undefined && known.visitors.mayVisit(route, claims))
+    const vouched = vouchedFor(request)?.identity;
+    const claims = vouched === undefined ? known.readPass(request, Date.now()) : undefined;
+    if (vouched !== undefined || (claims !== undefined && known.visitors.mayVisit(route, claims)))
       return passingOf(request, listener, read, { route, prefix: '', claims });
     const isPage = (request.method === 'GET' || request.method === 'HEAD') && /\btext\/html\b/u.test(request.headers.accept ?? '');
     if (!isPage || portal === undefined) return { page: signInFirstPage(route) };
@@ -103,7 +110,7 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     request: IncomingMessage,
     listener: WebListener,
     { host, target }: Read,
-    { route, prefix, claims }: { readonly route: WebRoute; readonly prefix: string; readonly claims?: PassClaims },
+    { route, prefix, claims }: { readonly route: WebRoute; readonly prefix: string; readonly claims?: PassClaims | undefined },
   ): Decision {
     const path = target.slice(prefix.length);
     if (prefix !== '' && path.split('?', 1)[0] === repairScriptPath) return { page: repairScriptPage };
@@ -112,7 +119,7 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
       return { page: stoppedPage(route, portal === undefined ? undefined : `${portal}${wellKnown.start}?server=${route.id}`) };
     const proto = listener === 'http' ? 'http' : 'https';
     const port = origins.ports[listener] ?? 0;
-    const visitor = claims === undefined ? undefined : { claims, person: isLink(claims.sub) ? undefined : claims.sub };
+    const visitor = visitorOf(request, claims);
     return {
       passing: { route, prefix, host, path, clientAddress: clientAddressOf(request), proto, port, visitor },
     };
@@ -122,6 +129,8 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     const read = readTarget(request);
     if (read.kind === 'refused') return { page: refusedPage(read.status, read.sentence) };
     if (known === undefined) return { page: startingPage };
+    const proof = listener === 'http' ? known.challenges.get(challengeToken.exec(read.target)?.[1] ?? '') : undefined;
+    if (proof !== undefined) return { page: filePage('text/plain', proof) };
     // Whoever is to trust the authority cannot be led to HTTPS first.
     if (listener === 'http' && known.authority !== undefined && read.target === authorityPath)
       return ownPage(listener, read.target, origins.publicHost, known);
@@ -144,6 +153,12 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
         return passingOf(request, listener, read, found);
     }
   };
+}
+
+function visitorOf(request: IncomingMessage, claims: PassClaims | undefined): Visitor | undefined {
+  const { identity, person } = vouchedFor(request) ?? {};
+  if (identity !== undefined) return { claims: undefined, identity, person };
+  return claims === undefined ? undefined : { claims, identity: claims.id, person: isLink(claims.sub) ? undefined : claims.sub };
 }
 
 function meant(request: IncomingMessage, listener: WebListener, read: Read, { map }: Known): Decision | undefined {

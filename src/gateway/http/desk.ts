@@ -5,7 +5,7 @@ import { toFault } from '../../core/errors.ts';
 import { passCookie } from '../../core/web-pass.ts';
 import { ownOrigin, portalOrigin, type WebOrigins } from '../../core/web-origins.ts';
 import type { WebMap, WebRoute } from '../../core/web-route.ts';
-import { clientAddressOf } from './client-address.ts';
+import { clientAddressOf } from './behind-front.ts';
 import { goneLinkPage, notFoundPage, type Page, refusedPage, sendPage, signInPage, startedPage, startPage } from './pages.ts';
 import { wellKnown } from './well-known.ts';
 

@@ -37,7 +37,10 @@ const tooFar = new Set([
 const addressHeaders = new Set(['location', 'content-location', 'refresh', 'link']);
 
 export interface Visitor {
-  readonly claims: PassClaims;
+  /** Undefined: a front has read the pass. */
+  readonly claims: PassClaims | undefined;
+  /** For the server: a token of its own. */
+  readonly identity: string;
   /** Undefined: whoever has a link that was handed out. */
   readonly person: string | undefined;
 }
@@ -94,7 +97,7 @@ export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: s
     ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
     'Forwarded',
     `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=${proto}`,
-    ...(visitor === undefined ? [] : ['X-Myserver-Identity', visitor.claims.id]),
+    ...(visitor === undefined ? [] : ['X-Myserver-Identity', visitor.identity]),
     ...(visitor?.person === undefined ? [] : ['X-Myserver-Person', visitor.person]),
     ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),
   ];

@@ -1,5 +1,5 @@
 /** The embedded HTTP edge: servers' public pages by HTTP and HTTPS, from the gateway itself. */
-import { Agent } from 'node:http';
+import { Agent, type IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../base/fault.ts';
@@ -8,16 +8,23 @@ import type { Service } from '../../base/service.ts';
 import type { WebListener, WebPorts } from '../../core/web-origins.ts';
 import { nothingOnTheWeb, type WebRoute, type WebState } from '../../core/web-route.ts';
 import type { Edge } from '../../network/edge.ts';
-import { makeAnswers } from './answers.ts';
+import { type Answers, makeAnswers } from './answers.ts';
+import { takeFailed, takeHandedOn } from './behind-front.ts';
 import { type DecisionOptions, type Known, knownOf } from './decision.ts';
 import type { DeskLink } from './desk.ts';
 import { drain, listening, type ListenerLimits, makeListener } from './listener.ts';
 import { makeLive } from './live.ts';
 import { makeTlsContexts } from './tls-contexts.ts';
 
+/** Paths of sockets by which HAProxy hands on what is not for it, and what a server did not take. */
+export interface FrontSockets {
+  readonly handedOn: string;
+  readonly failed: string;
+}
+
 export interface HttpEdgeOptions extends DecisionOptions, ListenerLimits {
   /** The addresses to listen at; a port of 0 is any free one. */
-  readonly listen: { readonly host: string | undefined; readonly ports: WebPorts };
+  readonly listen: { readonly host: string | undefined; readonly ports: WebPorts; readonly front?: FrontSockets };
   readonly desk: DeskLink;
   readonly answerMs: number;
   /** How long what flows may go on when this ends. Asked then. */
@@ -51,8 +58,9 @@ export function makeHttpEdge(options: HttpEdgeOptions): HttpEdge {
     server.on('request', (request, response) => answers.onRequest(listener, request, response));
     server.on('checkContinue', (request, response) => answers.onRequest(listener, request, response));
     server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(listener, request, client, first));
-    return [{ listener, port, server }];
+    return [{ listener, at: { host: listen.host, port }, server }];
   });
+  const behind = listen.front === undefined ? [] : behindFront(options, listen.front, answers);
 
   function portOf(wanted: WebListener): number | undefined {
     const address = servers.find(({ listener }) => listener === wanted)?.server.address();
@@ -81,14 +89,29 @@ export function makeHttpEdge(options: HttpEdgeOptions): HttpEdge {
     },
     matches: (wanted) => Promise.resolve(known !== undefined && isDeepStrictEqual(wanted, state)),
     async start() {
-      await Promise.all(servers.map(({ server, port }) => listening(server, { host: listen.host, port })));
-      for (const { server } of servers) server.on('error', (error) => log.error({ error: messageOf(error) }, 'the HTTP edge'));
+      await Promise.all([...servers, ...behind].map(({ server, at }) => listening(server, at)));
+      for (const { server } of [...servers, ...behind])
+        server.on('error', (error) => log.error({ error: messageOf(error) }, 'the HTTP edge'));
     },
     async stop() {
-      await Promise.all(servers.map(({ server }) => drain(server, options.drainMs(), () => live.sweep(() => false))));
+      await Promise.all([...servers, ...behind].map(({ server }) => drain(server, options.drainMs(), () => live.sweep(() => false))));
       agent.destroy();
     },
   };
+}
+
+function behindFront(options: HttpEdgeOptions, { handedOn, failed }: FrontSockets, answers: Answers) {
+  const contentPort = options.origins.ports.content;
+  return [
+    { path: handedOn, take: takeHandedOn },
+    { path: failed, take: (request: IncomingMessage) => takeFailed(request, contentPort) },
+  ].map(({ path, take }) => {
+    const server = makeListener({ ...options, mostConnections: Infinity });
+    server.on('request', (request, response) => answers.onRequest(take(request), request, response));
+    server.on('checkContinue', (request, response) => answers.onRequest(take(request), request, response));
+    server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(take(request), request, client, first));
+    return { at: { path, readableAll: false, writableAll: false }, server };
+  });
 }
 
 /** Kept connections lead to whoever had the address when they were made: only those of routes that stay are used again. */

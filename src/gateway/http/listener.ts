@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerOptions } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
-import type { Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { networkOf } from '../../core/peer-address.ts';
 import type { TlsContexts } from './tls-contexts.ts';
@@ -64,7 +64,7 @@ function makeSecureServer(options: ServerOptions, tls: TlsContexts, headMs: numb
 }
 
 /** A refusal is thrown. */
-export async function listening(server: Server, at: { readonly host: string | undefined; readonly port: number }): Promise<void> {
+export async function listening(server: Server, at: ListenOptions): Promise<void> {
   server.listen(at);
   await once(server, 'listening');
 }

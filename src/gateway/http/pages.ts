@@ -138,7 +138,7 @@ export function stoppedPage({ id }: WebRoute, startUrl: string | undefined): Pag
 /** How a server did not answer. */
 export type Failure = 'refused' | 'unreachable' | 'slow' | 'broken';
 
-export function failurePage(failure: Failure, { id, port }: WebRoute): Page {
+export function failurePage(failure: Failure, { id, port }: { readonly id: number; readonly port: number }): Page {
   const known: Readonly<Record<Failure, Omit<Page, 'headers'>>> = {
     refused: {
       status: 502,
@@ -174,10 +174,15 @@ export function failurePage(failure: Failure, { id, port }: WebRoute): Page {
   return known[failure];
 }
 
+/** For who shows it in our stead. */
+export function pageText(page: Page, format: 'html' | 'json'): string {
+  return format === 'json' ? jsonOf(page) : htmlOf(page);
+}
+
 export function sendPage(request: IncomingMessage, response: ServerResponse, page: Page): void {
   const isJson =
     /\bapplication\/(?:[\w.-]+\+)?json\b/u.test(request.headers.accept ?? '') && !/\btext\/html\b/u.test(request.headers.accept ?? '');
-  const body = page.file?.content ?? (isJson ? jsonOf(page) : htmlOf(page));
+  const body = page.file?.content ?? pageText(page, isJson ? 'json' : 'html');
   response.writeHead(page.status, {
     'content-type': page.file?.type ?? (isJson ? 'application/json' : 'text/html; charset=utf-8'),
     'content-length': Buffer.byteLength(body),

@@ -14,6 +14,7 @@ export interface CertificateFiles {
 }
 
 export interface HeldCertificate extends WebCertificate {
+  readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
 
@@ -25,7 +26,7 @@ export async function readCertificate({ chain: chainPath, key: keyPath }: Certif
   const privateKey = attempt(`${keyPath} is no private key in PEM without a passphrase`, () => createPrivateKey(key));
   if (!leaf.checkPrivateKey(privateKey))
     throw fault('bad-configuration', `the key in ${keyPath} is not the one of the certificate in ${chainPath}`);
-  return { names: namesOf(leaf), chain, key, notAfterMs: Date.parse(leaf.validTo) };
+  return { names: namesOf(leaf), chain, key, notBeforeMs: Date.parse(leaf.validFrom), notAfterMs: Date.parse(leaf.validTo) };
 }
 
 async function read(path: string): Promise<string> {

@@ -1,0 +1,51 @@
+/**
+ * Requests that come through HAProxy, by sockets of ours that nobody else can open: what they say of themselves is believed here, and nowhere else.
+ */
+import type { IncomingMessage } from 'node:http';
+import { plainAddress } from '../../core/peer-address.ts';
+import type { WebListener } from '../../core/web-origins.ts';
+
+export interface Vouched {
+  readonly clientAddress: string;
+  /** Of a pass that was read there. */
+  readonly identity: string | undefined;
+  readonly person: string | undefined;
+}
+
+const vouched = new WeakMap<IncomingMessage, Vouched>();
+
+/** What the front says of a request; undefined for one that came by itself. */
+export function vouchedFor(request: IncomingMessage): Vouched | undefined {
+  return vouched.get(request);
+}
+
+/** Where a request comes from, as one writes it: IPv4 where it is that, without a zone. */
+export function clientAddressOf(request: IncomingMessage): string {
+  return vouched.get(request)?.clientAddress ?? plainAddress(request.socket.remoteAddress ?? '').split('%', 1)[0] ?? '';
+}
+
+/** Of a request that the front leaves to us. The listener by which it came. */
+export function takeHandedOn(request: IncomingMessage): WebListener {
+  vouched.set(request, { clientAddress: one(request, 'x-forwarded-for'), identity: undefined, person: undefined });
+  const listener = one(request, 'x-myserver-listener');
+  return listener === 'https' || listener === 'content' ? listener : 'http';
+}
+
+/** Of a request that the front had made ready for a server which did not take it: what was taken off its address is put back. */
+export function takeFailed(request: IncomingMessage, contentPort: number | undefined): WebListener {
+  const identity = one(request, 'x-myserver-identity');
+  const person = one(request, 'x-myserver-person');
+  vouched.set(request, {
+    clientAddress: one(request, 'x-forwarded-for'),
+    identity: identity === '' ? undefined : identity,
+    person: person === '' ? undefined : person,
+  });
+  request.url = one(request, 'x-forwarded-prefix') + (request.url ?? '/');
+  if (one(request, 'x-forwarded-proto') !== 'https') return 'http';
+  return contentPort !== undefined && one(request, 'x-forwarded-port') === String(contentPort) ? 'content' : 'https';
+}
+
+function one({ headers }: IncomingMessage, name: string): string {
+  const value = headers[name];
+  return typeof value === 'string' ? value : '';
+}
