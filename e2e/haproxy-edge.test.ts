@@ -10,6 +10,7 @@ import { runProcess } from '../src/testing/run-process.ts';
 import { memoryKeyring, privatePorts } from '../src/gateway/http/conformance-private-ports.testing.ts';
 import { edgeAttacks } from '../src/network/conformance-edge-attacks.testing.ts';
 import { edgeConformance } from '../src/network/conformance-edge.testing.ts';
+import { trustedProxies } from '../src/network/conformance-trusted-proxies.testing.ts';
 import { clientOf, domain, makeBackend, mirrored, routeTo, stateOf } from '../src/network/edge-room.testing.ts';
 import { makeRuntime } from '../src/network/haproxy/runtime.ts';
 import { lacksHaproxy, makeHaproxyRoom } from './haproxy-room.ts';
@@ -20,6 +21,23 @@ suite('HAProxy', { skip: lacksHaproxy }, () => {
   edgeConformance(name, makeHaproxyRoom);
   edgeAttacks(name, makeHaproxyRoom);
   privatePorts(name, async (desk) => await makeHaproxyRoom({ desk, hasHttps: true }));
+
+  trustedProxies(name, async (trusted) => await makeHaproxyRoom({ trustedProxies: trusted }));
+
+  test('a balancer that speaks the PROXY protocol says where a client comes from; from others it is no request', async () => {
+    for (const [trusted, wanted] of [
+      [['127.0.0.1'], /"x-forwarded-for","203\.0\.113\.9"/u],
+      [['192.0.2.1'], /^HTTP\/1\.[01] 400 /u],
+    ] as const) {
+      await using room = await makeHaproxyRoom({ trustedProxies: trusted, hasProxyProtocol: true });
+      await using seven = await makeBackend(7);
+      await room.edge.set(stateOf(routeTo(7, seven)));
+      const said = await clientOf(room.port).say(
+        'PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\nGET /www/7/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n',
+      );
+      assert.match(said, wanted);
+    }
+  });
 
   test('killed, it is not in step, and the next set has it again with what is open now', async () => {
     await using room = await makeHaproxyRoom();

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { silentLog } from '../src/base/log.ts';
 import type { WebOrigins, WebPorts } from '../src/core/web-origins.ts';
 import { nothingOnTheWeb } from '../src/core/web-route.ts';
-import { makeHttpEdge } from '../src/gateway/http/http-edge.ts';
+import { type FrontSockets, type HttpEdge, makeHttpEdge } from '../src/gateway/http/http-edge.ts';
 import { type DeskLink } from '../src/gateway/http/desk.ts';
 import { noDesk } from '../src/gateway/http/desk.testing.ts';
 import type { Edge } from '../src/network/edge.ts';
@@ -31,6 +31,13 @@ export interface HaproxyRoom extends AsyncDisposable {
   endGateway(): Promise<void>;
 }
 
+export interface HaproxyRoomOptions {
+  readonly desk?: DeskLink;
+  readonly hasHttps?: boolean;
+  readonly trustedProxies?: readonly string[];
+  readonly hasProxyProtocol?: boolean;
+}
+
 export const lacksHaproxy = hasHaproxy() ? false : 'needs HAProxy (the package haproxy)';
 
 function hasHaproxy(): boolean {
@@ -42,7 +49,11 @@ function hasHaproxy(): boolean {
   }
 }
 
-export async function makeHaproxyRoom(change: { readonly desk?: DeskLink; readonly hasHttps?: boolean } = {}): Promise<HaproxyRoom> {
+export async function makeHaproxyRoom({
+  trustedProxies = [],
+  hasProxyProtocol = false,
+  ...change
+}: HaproxyRoomOptions = {}): Promise<HaproxyRoom> {
   const dir = await mkdtemp(join(tmpdir(), 'myserver-haproxy-'));
   const [http = 0, https = 0, content = 0] = await freePorts(3);
   const [ports, shown]: readonly [WebPorts, WebPorts] =
@@ -57,16 +68,7 @@ export async function makeHaproxyRoom(change: { readonly desk?: DeskLink; readon
         ];
   const origins: WebOrigins = { publicHost: 'host.example', domain, ports: shown, isHttpsOnly: false };
   const front = { handedOn: join(dir, 'edge.sock'), failed: join(dir, 'failed.sock') };
-  const behind = makeHttpEdge({
-    origins,
-    network,
-    listen: { host: '127.0.0.1', ports: { http: undefined, https: undefined, content: undefined }, front },
-    desk: change.desk ?? noDesk,
-    answerMs,
-    headMs: 1000,
-    drainMs: () => 0,
-    log: silentLog,
-  });
+  const behind = makeBehind(origins, front, change.desk);
   await behind.start();
   const files = haproxyFiles(join(dir, 'haproxy'));
   const process = makeHaproxyDaemon({ files });
@@ -80,6 +82,8 @@ export async function makeHaproxyRoom(change: { readonly desk?: DeskLink; readon
       gatewaySocket: front.handedOn,
       failedSocket: front.failed,
       account: undefined,
+      trustedProxies,
+      hasProxyProtocol,
       answerMs,
       headMs: 1000,
       mostConnections: 500,
@@ -119,4 +123,17 @@ async function freePorts(count: number): Promise<readonly number[]> {
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   for (const server of servers) server.close();
   return ports;
+}
+
+function makeBehind(origins: WebOrigins, front: FrontSockets, desk: DeskLink = noDesk): HttpEdge {
+  return makeHttpEdge({
+    origins,
+    network,
+    listen: { host: '127.0.0.1', ports: { http: undefined, https: undefined, content: undefined }, front },
+    desk,
+    answerMs,
+    headMs: 1000,
+    drainMs: () => 0,
+    log: silentLog,
+  });
 }

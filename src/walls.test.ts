@@ -122,17 +122,25 @@ suite('walls', () => {
   });
 
   test('what keeps the workers of the gateway loads nothing of what they are made of: only by dynamic import', () => {
-    const importers = inside.filter(({ to }) => roomOf(to) === 'gateway').map(({ from }) => from);
-    assert.deepEqual(
-      [...new Set(importers.filter((from) => roomOf(from) === 'daemon'))],
-      ['daemon/gateway-worker.ts'],
-      'the only one that makes a bastion',
-    );
+    const broken = inside.filter(({ from, to }) => roomOf(from) === 'daemon' && roomOf(to) === 'gateway' && to !== 'gateway/http/pages.ts');
+    assert.deepEqual([...new Set(broken.map(({ from }) => from))], ['daemon/gateway-worker.ts'], 'the only one that makes a bastion');
     assert.deepEqual(
       inside.filter(({ to }) => to === 'daemon/gateway-worker.ts').map(({ from }) => from),
       ['daemon/gateway.ts'],
     );
     assert.match(readFileSync(join(src, 'daemon/gateway.ts'), 'utf8'), /await import\('\.\/gateway-worker\.ts'\)/u);
+  });
+
+  test('control has of the gateway the text of its pages alone, which loads nothing else of it', () => {
+    const importers = inside.filter(({ to }) => to === 'gateway/http/pages.ts').map(({ from }) => from);
+    assert.deepEqual(
+      importers.filter((from) => roomOf(from) === 'daemon'),
+      ['daemon/failure-pages.ts'],
+    );
+    assert.deepEqual(
+      inside.filter(({ from, to }) => from === 'gateway/http/pages.ts' && roomOf(to) !== 'core'),
+      [],
+    );
   });
 
   test('portable rooms import nothing of Node', () => {

@@ -70,4 +70,30 @@ suite('loadConfig', () => {
       assert.throws(() => readConfig({ bastion: { destinations: [{ address, port: 80 }] } }), { code: 'bad-configuration' }, address);
     assert.throws(() => readConfig({ bastion: { userAuthorities: ['no key'] } }), { code: 'bad-key' });
   });
+
+  test('readConfig takes proxies to trust, and neither everybody nor the servers themselves', () => {
+    const trusted = ['127.0.0.1', '192.0.2.0/24', '2001:db8::/32', '::1'];
+    assert.deepEqual(readConfig({ web: { trustedProxies: trusted } }).web.trustedProxies, trusted);
+    for (const one of [
+      '0.0.0.0/0',
+      '192.168.11.0/24',
+      '192.0.0.0/8',
+      '192.0.2.7/24',
+      '::/0',
+      '::/8',
+      '::ffff:0:0/96',
+      '0:0::/16',
+      'fe80::/200',
+      'ab',
+      '1.2.3',
+    ])
+      assert.throws(() => readConfig({ web: { trustedProxies: [one] } }), { code: 'bad-configuration', message: /trustedProxies/u }, one);
+  });
+
+  test('readConfig takes the PROXY protocol where HAProxy may be and somebody is to speak it', () => {
+    const trustedProxies = ['192.0.2.7'];
+    assert.equal(readConfig({ web: { trustedProxies, proxyProtocol: true } }).web.hasProxyProtocol, true);
+    for (const web of [{ proxyProtocol: true }, { proxyProtocol: true, trustedProxies, edge: 'embedded' }])
+      assert.throws(() => readConfig({ web }), { code: 'bad-configuration', message: /proxyProtocol/u });
+  });
 });

@@ -35,6 +35,8 @@ export function haproxyKeeper(config: Config, publicHost: string, web: WebRoutes
     gatewaySocket: sockets.handedOn,
     failedSocket: sockets.failed,
     account: { user: account, group: account },
+    trustedProxies: settings.trustedProxies,
+    hasProxyProtocol: settings.hasProxyProtocol,
     answerMs: settings.answerMs,
     headMs: 10_000,
     mostConnections: 500,

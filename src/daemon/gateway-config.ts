@@ -1,9 +1,10 @@
 /** The part of the configuration that is about the gateway and its bastion. */
+import { isIPv6 } from 'node:net';
 import { type Static, Type } from 'typebox';
 import type { ListedDestination } from '../control/gateway/listed-destinations.ts';
 import { fault } from '../core/errors.ts';
 import { shorten } from '../core/ids.ts';
-import { ipv4Network, ipv4Number } from '../core/ipv4.ts';
+import { ipv4Network, ipv4Number, overlap } from '../core/ipv4.ts';
 import { parseGroupName } from '../core/names.ts';
 import type { Plan } from '../core/plan.ts';
 import { metadataNetwork } from '../core/ruleset.ts';
@@ -78,6 +79,10 @@ export const webFields = {
     pattern: String.raw`^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$`,
     maxLength: 200,
   }),
+  /** Networks of proxies and balancers before us: what they say of their clients is believed. */
+  trustedProxies: Type.Array(Type.String({ pattern: String.raw`^[\da-fA-F.:]+(?:/\d{1,3})?$`, maxLength: 60 }), { maxItems: 100 }),
+  /** They say it by the PROXY protocol, which only HAProxy takes. */
+  proxyProtocol: Type.Boolean(),
   /** Certificates from an ACME server (RFC 8555). */
   acme: Type.Object(
     {
@@ -132,6 +137,8 @@ export interface GatewayConfig {
     readonly socketDir: string;
     readonly domain: string | undefined;
     readonly acme: AcmeConfig | undefined;
+    readonly trustedProxies: readonly string[];
+    readonly hasProxyProtocol: boolean;
     readonly nameServers: readonly string[];
     readonly answerMs: number;
   };
@@ -174,6 +181,8 @@ export function readGatewayConfig(
       socketDir: web.socketDir ?? '/run/myserver-web',
       domain: web.domain,
       acme: web.acme,
+      trustedProxies: (web.trustedProxies ?? []).map((text) => readProxy(text, plan)),
+      hasProxyProtocol: readProxyProtocol(web),
       nameServers: web.nameServers ?? [],
       answerMs: (web.answerSeconds ?? 60) * 1000,
     },
@@ -195,6 +204,35 @@ function readAuthority(line: string): string {
   const [key] = parsePublicKeys(line).keys;
   if (key === undefined) throw fault('bad-configuration', `bastion.userAuthorities has "${shorten(line)}", which is no public key`);
   return publicKeyLine(key);
+}
+
+/** A server that could say for whom it speaks would be anybody. Throws `bad-configuration`. */
+function readProxy(text: string, plan: Plan): string {
+  const [address = '', bits] = text.split('/');
+  const four = ipv4Network(bits === undefined ? `${text}/32` : text);
+  // The first of all networks has the whole of IPv4 in it (RFC 4291, 2.5.5).
+  const isLate = Number.parseInt(address, 16) > 0 || text === '::1';
+  const six = isIPv6(address) && isLate && (bits === undefined || (Number(bits) >= 8 && Number(bits) <= 128));
+  if ((four === undefined && !six) || (four !== undefined && four.prefix < 8))
+    throw fault(
+      'bad-configuration',
+      `web.trustedProxies has "${shorten(text)}": give an address or a network of at least 8 bits, as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/64`,
+    );
+  if (four !== undefined && overlap(four, plan.network))
+    throw fault(
+      'bad-configuration',
+      `web.trustedProxies has "${shorten(text)}", where the servers are: give the addresses of the proxies alone`,
+    );
+  return text;
+}
+
+/** Throws `bad-configuration`. */
+function readProxyProtocol({ proxyProtocol = false, edge, trustedProxies = [] }: Written<typeof webFields>): boolean {
+  if (!proxyProtocol) return false;
+  if (edge === 'embedded') throw fault('bad-configuration', 'web.proxyProtocol needs HAProxy: leave web.edge away, or say "haproxy"');
+  if (trustedProxies.length === 0)
+    throw fault('bad-configuration', 'web.proxyProtocol is true and web.trustedProxies is empty: say there who speaks it');
+  return true;
 }
 
 /** A list that led to the host itself, to a metadata service or into the servers' network would be a way around every decision. */

@@ -60,6 +60,7 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
           network: hello.network,
           listen: listenFor(config, origins),
           desk: makeDeskLink(link),
+          trustedProxies: config.web.trustedProxies,
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
           log,

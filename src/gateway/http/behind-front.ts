@@ -2,6 +2,7 @@
  * Requests that come through HAProxy, by sockets of ours that nobody else can open: what they say of themselves is believed here, and nowhere else.
  */
 import type { IncomingMessage } from 'node:http';
+import { BlockList, isIP, isIPv4 } from 'node:net';
 import { plainAddress } from '../../core/peer-address.ts';
 import type { WebListener } from '../../core/web-origins.ts';
 
@@ -48,4 +49,25 @@ export function takeFailed(request: IncomingMessage, contentPort: number | undef
 function one({ headers }: IncomingMessage, name: string): string {
   const value = headers[name];
   return typeof value === 'string' ? value : '';
+}
+
+/** Whether an address is one of a proxy before us. */
+export function makeTrust(networks: readonly string[]): (address: string | undefined) => boolean {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+    list.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+  }
+  return (address) => {
+    const plain = plainAddress(address ?? '').split('%', 1)[0] ?? '';
+    return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');
+  };
+}
+
+/** Of a request that a trusted proxy passes on: the last field of its kind is its own word. The listener by which the client came to it. */
+export function takeProxied(request: IncomingMessage, listener: WebListener): WebListener {
+  const client = one(request, 'x-forwarded-for').split(',').at(-1)?.trim() ?? '';
+  if (isIP(client) !== 0) vouched.set(request, { clientAddress: plainAddress(client), identity: undefined, person: undefined });
+  return listener === 'http' && one(request, 'x-forwarded-proto').toLowerCase() === 'https' ? 'https' : listener;
 }

@@ -9,7 +9,7 @@ import type { WebListener, WebPorts } from '../../core/web-origins.ts';
 import { nothingOnTheWeb, type WebRoute, type WebState } from '../../core/web-route.ts';
 import type { Edge } from '../../network/edge.ts';
 import { type Answers, makeAnswers } from './answers.ts';
-import { takeFailed, takeHandedOn } from './behind-front.ts';
+import { makeTrust, takeFailed, takeHandedOn, takeProxied } from './behind-front.ts';
 import { type DecisionOptions, type Known, knownOf } from './decision.ts';
 import type { DeskLink } from './desk.ts';
 import { drain, listening, type ListenerLimits, makeListener } from './listener.ts';
@@ -51,13 +51,15 @@ export function makeHttpEdge(options: HttpEdgeOptions): HttpEdge {
   let known: Known | undefined;
 
   const answers = makeAnswers({ ...options, live, agent, known: () => known });
+  const isTrusted = makeTrust(options.trustedProxies ?? []);
   const servers = listeners.flatMap((listener) => {
     const port = listen.ports[listener];
     if (port === undefined) return [];
     const server = makeListener(options, listener === 'http' ? undefined : tls);
-    server.on('request', (request, response) => answers.onRequest(listener, request, response));
-    server.on('checkContinue', (request, response) => answers.onRequest(listener, request, response));
-    server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(listener, request, client, first));
+    const by = (request: IncomingMessage) => (isTrusted(request.socket.remoteAddress) ? takeProxied(request, listener) : listener);
+    server.on('request', (request, response) => answers.onRequest(by(request), request, response));
+    server.on('checkContinue', (request, response) => answers.onRequest(by(request), request, response));
+    server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(by(request), request, client, first));
     return [{ listener, at: { host: listen.host, port }, server }];
   });
   const behind = listen.front === undefined ? [] : behindFront(options, listen.front, answers);

@@ -5,6 +5,7 @@ import { createServer as createSecureServer } from 'node:https';
 import type { ListenOptions, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { networkOf } from '../../core/peer-address.ts';
+import { makeTrust } from './behind-front.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 
 export interface ListenerLimits {
@@ -12,6 +13,8 @@ export interface ListenerLimits {
   readonly headMs?: number;
   /** For one client's network; 500 where nothing is said. */
   readonly mostConnections?: number;
+  /** Networks of proxies before us: not counted, and believed about their clients. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** A WebSocket or a stream of events may say nothing for so long. */
@@ -20,7 +23,7 @@ const keepAliveMs = 60_000;
 const mostHeadBytes = 16 * 1024;
 
 /** By HTTPS where `tls` says what visitors are shown. */
-export function makeListener({ headMs = 10_000, mostConnections = 500 }: ListenerLimits, tls?: TlsContexts): Server {
+export function makeListener({ headMs = 10_000, mostConnections = 500, trustedProxies = [] }: ListenerLimits, tls?: TlsContexts): Server {
   const options: ServerOptions = {
     maxHeaderSize: mostHeadBytes,
     headersTimeout: headMs,
@@ -35,8 +38,10 @@ export function makeListener({ headMs = 10_000, mostConnections = 500 }: Listene
   const server = tls === undefined ? createServer(options) : makeSecureServer(options, tls, headMs);
   server.maxHeadersCount = 100;
   server.setTimeout(silenceMs);
+  const isTrusted = makeTrust(trustedProxies);
   const counts = new Map<string, number>();
   server.on('connection', (socket: Socket) => {
+    if (isTrusted(socket.remoteAddress)) return;
     const from = networkOf(socket.remoteAddress ?? '');
     const count = (counts.get(from) ?? 0) + 1;
     if (count > mostConnections) return void socket.destroy();

@@ -21,6 +21,8 @@ const options: HaproxyConfigOptions = {
   gatewaySocket: '/run/web/edge.sock',
   failedSocket: '/run/web/edge-failed.sock',
   account: { user: 'haproxy', group: 'haproxy' },
+  trustedProxies: [],
+  hasProxyProtocol: false,
   answerMs: 60_000,
   headMs: 10_000,
   mostConnections: 500,

@@ -23,6 +23,10 @@ export interface HaproxyConfigOptions {
   readonly failedSocket: string;
   /** It goes on as this account once it listens. Undefined: as it was started. */
   readonly account: { readonly user: string; readonly group: string } | undefined;
+  /** Networks of proxies and balancers before us: what they say of their clients is believed. */
+  readonly trustedProxies: readonly string[];
+  /** They say it by the PROXY protocol. */
+  readonly hasProxyProtocol: boolean;
   readonly answerMs: number;
   readonly headMs: number;
   readonly mostConnections: number;
@@ -86,7 +90,7 @@ function defaultsPart({ answerMs, headMs }: HaproxyConfigOptions): readonly stri
 }
 
 function frontend(listener: WebListener, options: HaproxyConfigOptions): readonly string[] {
-  const { files, origins, hosts, ports, mostConnections } = options;
+  const { files, origins, hosts, ports, mostConnections, trustedProxies, hasProxyProtocol } = options;
   const port = origins.ports[listener] ?? 0;
   const proto = listener === 'http' ? 'http' : 'https';
   const tls = listener === 'http' ? '' : ` ssl crt-list ${files.certificateList} alpn h2,http/1.1`;
@@ -95,20 +99,34 @@ function frontend(listener: WebListener, options: HaproxyConfigOptions): readonl
     `frontend ${listener}`,
     ...hosts.map((host) => `  bind ${host}:${ports[listener]}${host.includes(':') ? ' v6only' : ''}${tls}`),
     '  stick-table type ipv6 size 200k expire 5m store conn_cur',
+    ...(trustedProxies.length === 0 ? [] : [`  acl from_proxy src ${trustedProxies.join(' ')}`]),
+    ...(hasProxyProtocol && trustedProxies.length > 0 ? ['  tcp-request connection expect-proxy layer4 if from_proxy'] : []),
     '  tcp-request connection track-sc0 src,ipmask(32,64)',
-    `  tcp-request connection reject if { sc0_conn_cur gt ${mostConnections} }`,
+    `  tcp-request connection reject if { sc0_conn_cur gt ${mostConnections} }${trustedProxies.length === 0 ? '' : ' !from_proxy'}`,
     '  http-request deny deny_status 405 if { method CONNECT }',
+    ...(trustedProxies.length === 0 ? [] : proxyRules(listener)),
     '  # Said by us alone, whatever a client says.',
     '  http-request del-header x-myserver- -m beg',
     '  http-request del-header x-forwarded- -m beg',
     '  http-request del-header forwarded',
     '  http-request del-header x-real-ip',
     `  http-request set-var(txn.listener) str(${listener})`,
+    ...(trustedProxies.length === 0 || listener !== 'http'
+      ? []
+      : ['  http-request set-var(txn.listener) str(https) if { var(txn.proxyproto) -m str https }']),
     `  http-request set-var(txn.proto) str(${proto})`,
     `  http-request set-var(txn.port) int(${port})`,
     '  http-request set-var(txn.asked) req.hdr(host)',
     ...thought,
     '  default_backend gateway',
+  ];
+}
+
+/** By HTTP they say it in fields, the last of which they wrote themselves. What came to them by HTTPS is for the gateway to place. */
+function proxyRules(listener: WebListener): readonly string[] {
+  return [
+    ...(listener === 'http' ? ['  http-request set-var(txn.proxyproto) req.hdr(x-forwarded-proto),lower if from_proxy'] : []),
+    '  http-request set-src req.hdr_ip(x-forwarded-for,-1) if from_proxy { req.hdr(x-forwarded-for) -m found }',
   ];
 }
 
@@ -176,17 +194,18 @@ function routeRules(listener: WebListener, { files, network, origins }: HaproxyC
     '  acl repair_on var(txn.repair) -m str on',
     '  acl repair_auto var(txn.repair) -m str auto',
     '  acl is_head method HEAD',
-    '  http-request set-var(txn.repairs) bool(true) if has_prefix repair_on !is_head',
-    '  http-request set-var(txn.repairs) bool(true) if has_prefix repair_auto says_destination renders !is_head',
-    '  http-request set-var(txn.repairs) bool(true) if has_prefix repair_auto !says_destination accepts_page !is_head',
-    '  http-request set-var(txn.repairs) bool(true) if has_prefix ours_below',
+    '  http-request set-var(txn.elsewhere) bool(true) if has_prefix repair_on !is_head',
+    '  http-request set-var(txn.elsewhere) bool(true) if has_prefix repair_auto says_destination renders !is_head',
+    '  http-request set-var(txn.elsewhere) bool(true) if has_prefix repair_auto !says_destination accepts_page !is_head',
+    '  http-request set-var(txn.elsewhere) bool(true) if has_prefix ours_below',
     ...(listener === 'http'
       ? [
           '  # It may be our own proof of a name, whoever has the name.',
-          '  http-request set-var(txn.repairs) bool(true) if { path -m beg /.well-known/acme-challenge/ }',
+          '  http-request set-var(txn.elsewhere) bool(true) if { path -m beg /.well-known/acme-challenge/ }',
         ]
       : []),
-    '  acl repairs var(txn.repairs) -m bool',
+    ...(listener === 'http' ? ['  http-request set-var(txn.elsewhere) bool(true) if { var(txn.proxyproto) -m str https }'] : []),
+    '  acl elsewhere var(txn.elsewhere) -m bool',
     '  acl public var(txn.policy) -m str public',
     '  http-request set-var(txn.open) bool(true) if public',
     ...(hasPasses ? passRules(files) : []),
@@ -195,7 +214,7 @@ function routeRules(listener: WebListener, { files, network, origins }: HaproxyC
     '  acl accepts_html req.hdr(accept) -m sub -i text/html',
     ...(['json', 'html'] as const).map(
       (format) =>
-        `  use_backend servers_${format} if open inside_text inside port_text one_host host_text !odd_method !long_url !h2c !repairs${format === 'json' ? ' accepts_json !accepts_html' : ''}`,
+        `  use_backend servers_${format} if open inside_text inside port_text one_host host_text !odd_method !long_url !h2c !elsewhere${format === 'json' ? ' accepts_json !accepts_html' : ''}`,
     ),
   ];
 }
