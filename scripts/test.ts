@@ -38,6 +38,7 @@ const dailyClients = [
   'git',
   'sshfs',
   'pebble',
+  'chromium',
 ];
 /** The network of a machine that `./up` is run on whole. */
 const longClients = ['slirp4netns'];

@@ -53,3 +53,23 @@ export function makeVisitors({ stamps, readers }: Pick<WebState, 'stamps' | 'rea
     },
   };
 }
+
+export interface AskedFor {
+  readonly method: string | undefined;
+  /** As asked: name, and port if it is said. */
+  readonly host: string;
+  readonly headers: { readonly origin?: string | undefined } & Readonly<
+    Partial<Record<'sec-fetch-site' | 'sec-fetch-mode' | 'sec-fetch-dest', string | readonly string[] | undefined>>
+  >;
+}
+
+/**
+ * Whether a request is of the port's own pages, or a visitor's who comes to one: for no other does a pass count. All servers' names are one site to a
+ * browser, which sends a pass along with whatever a neighbour's page asks for (Fetch Metadata Request Headers, W3C, section 2; RFC 6454, section 7).
+ */
+export function mayRideOnPass({ method, host, headers }: AskedFor): boolean {
+  const { origin, 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': destination } = headers;
+  if ((method === 'GET' || method === 'HEAD') && mode === 'navigate' && destination === 'document') return true;
+  if (site !== undefined) return site === 'same-origin' || site === 'none';
+  return origin === undefined || origin.toLowerCase() === `https://${host.toLowerCase()}`;
+}

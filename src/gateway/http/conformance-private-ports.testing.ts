@@ -238,6 +238,54 @@ export function privatePorts(name: string, make: (desk: DeskLink) => Promise<Pri
       await edge.set(state('shared'));
     });
 
+    test('attack: a page of a neighbour’s, which is the same site to a browser, does not ride on the pass', async () => {
+      const asked = seven.asked.length;
+      const neighbour = { origin: `https://8.usr.${domain}` };
+      const fetched = { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty' };
+      for (const headers of [
+        { ...fetched, ...neighbour, 'sec-fetch-site': 'same-site' },
+        { ...fetched, 'sec-fetch-site': 'same-site' },
+        { ...fetched, ...neighbour, 'sec-fetch-site': 'cross-site' },
+        { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe', 'sec-fetch-site': 'same-site' },
+        neighbour,
+        { origin: 'null' },
+      ]) {
+        const refused = await visit(passOf('ada'), '/', headers);
+        assert.equal(refused.status, 403, JSON.stringify(headers));
+        assert.match(refused.body, /the page of another site/u);
+      }
+      const sent = {
+        method: 'POST',
+        headers: {
+          cookie: `__Host-myserver=${passOf('ada')}`,
+          'sec-fetch-mode': 'navigate',
+          'sec-fetch-dest': 'document',
+          'sec-fetch-site': 'same-site',
+        },
+      };
+      assert.equal((await ask(own, '/', sent)).status, 403);
+      const upgraded = {
+        ...neighbour,
+        connection: 'Upgrade',
+        upgrade: 'websocket',
+        'sec-websocket-version': '13',
+        'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+      };
+      assert.equal((await visit(passOf('ada'), '/', upgraded)).status, 403);
+      assert.equal(seven.asked.length, asked);
+    });
+
+    test('the port’s own pages, links from elsewhere and programs go on with the pass', async () => {
+      for (const headers of [
+        { 'sec-fetch-mode': 'cors', 'sec-fetch-dest': 'empty', 'sec-fetch-site': 'same-origin', origin: 'null' },
+        { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'cross-site' },
+        { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document', 'sec-fetch-site': 'none' },
+        { origin: `https://${own}` },
+        {},
+      ])
+        assert.equal((await visit(passOf('ada'), '/', headers)).status, 200, JSON.stringify(headers));
+    });
+
     test('who was given a link visits, and is nobody to the server', async () => {
       const { headers } = await ask(own, '/.well-known/myserver/enter?link=good');
       const [cookie = ''] = headers['set-cookie'] ?? [];

@@ -2,13 +2,14 @@
 import { createPublicKey } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { ipv4Network, ipv4Number } from '../../core/ipv4.ts';
-import { isLink, makeVisitors, type PassClaims, type Visitors } from '../../core/web-pass.ts';
+import { isLink, makeVisitors, mayRideOnPass, type PassClaims, type Visitors } from '../../core/web-pass.ts';
 import { authorityPath, portalOrigin, type WebListener, type WebOrigins } from '../../core/web-origins.ts';
 import { makeWebMap, type WebMap, type WebRoute, type WebState } from '../../core/web-route.ts';
 import { clientAddressOf, vouchedFor } from './behind-front.ts';
 import {
   failurePage,
   filePage,
+  fromElsewherePage,
   frontPage,
   nobodyPage,
   notFoundPage,
@@ -98,8 +99,10 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     if (path === wellKnown.enter || path === wellKnown.leave) return { desk: { target: read.target, at: route } };
     const vouched = vouchedFor(request)?.identity;
     const claims = vouched === undefined ? known.readPass(request, Date.now()) : undefined;
-    if (vouched !== undefined || (claims !== undefined && known.visitors.mayVisit(route, claims)))
-      return passingOf(request, listener, read, { route, prefix: '', claims });
+    const isVisitor = vouched !== undefined || (claims !== undefined && known.visitors.mayVisit(route, claims));
+    if (isVisitor && !mayRideOnPass({ method: request.method, host: read.host, headers: request.headers }))
+      return { page: fromElsewherePage(route) };
+    if (isVisitor) return passingOf(request, listener, read, { route, prefix: '', claims });
     const isPage = (request.method === 'GET' || request.method === 'HEAD') && /\btext\/html\b/u.test(request.headers.accept ?? '');
     if (!isPage || portal === undefined) return { page: signInFirstPage(route) };
     const query = new URLSearchParams({ server: String(route.id), door: route.door, to: read.target });

@@ -43,6 +43,17 @@ export function signInFirstPage({ id, door }: WebRoute): Page {
   };
 }
 
+export function fromElsewherePage({ id, door }: WebRoute): Page {
+  return {
+    status: 403,
+    code: 'from-elsewhere',
+    title: 'Asked by the page of somebody else',
+    sentences: [
+      `What server ${id} has here (${door}) is for people who may visit it, and for its own pages: the page of another site made the browser ask for this.`,
+    ],
+  };
+}
+
 export const goneLinkPage: Page = {
   status: 403,
   code: 'not-signed-in',

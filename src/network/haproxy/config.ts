@@ -250,7 +250,8 @@ function passRules(files: HaproxyFiles): readonly string[] {
     '  acl for_shared var(txn.policy) -m str shared',
     '  acl is_link var(txn.sub) -m beg link:',
     '  acl is_reader var(txn.isreader) -m found',
-    '  http-request set-var(txn.mayvisit) bool(true) if verified right_generation right_door stamp_known right_stamp in_time',
+    ...rideRules,
+    '  http-request set-var(txn.mayvisit) bool(true) if verified right_generation right_door stamp_known right_stamp in_time rides',
     '  acl may_visit var(txn.mayvisit) -m bool',
     '  http-request set-var(txn.open) bool(true) if may_visit for_signed_in',
     '  http-request set-var(txn.open) bool(true) if may_visit for_shared is_link',
@@ -258,6 +259,23 @@ function passRules(files: HaproxyFiles): readonly string[] {
     '  http-request set-var(txn.visitor) bool(true) if may_visit',
   ];
 }
+
+/** For whose requests a pass counts: `mayRideOnPass`. */
+const rideRules: readonly string[] = [
+  '  acl safe_method method GET HEAD',
+  '  acl navigates req.hdr(sec-fetch-mode) -m str navigate',
+  '  acl to_document req.hdr(sec-fetch-dest) -m str document',
+  '  acl says_site req.hdr(sec-fetch-site) -m found',
+  '  acl own_site req.hdr(sec-fetch-site) -m str same-origin none',
+  '  acl says_origin req.hdr(origin) -m found',
+  '  http-request set-var-fmt(txn.origin) "https://%[var(txn.asked),lower]"',
+  '  acl own_origin req.hdr(origin),lower,strcmp(txn.origin) eq 0',
+  '  http-request set-var(txn.rides) bool(true) if safe_method navigates to_document',
+  '  http-request set-var(txn.rides) bool(true) if says_site own_site',
+  '  http-request set-var(txn.rides) bool(true) if !says_site !says_origin',
+  '  http-request set-var(txn.rides) bool(true) if !says_site own_origin',
+  '  acl rides var(txn.rides) -m bool',
+];
 
 function backend(format: PageFormat, { files, failedSocket }: HaproxyConfigOptions): readonly string[] {
   const type = format === 'json' ? 'application/json' : '"text/html; charset=utf-8"';
