@@ -9,7 +9,9 @@ import { keepLocalCertificate } from '../src/host/certificates/local-authority.t
 import { runProcess } from '../src/testing/run-process.ts';
 import { memoryKeyring, privatePorts } from '../src/gateway/http/conformance-private-ports.testing.ts';
 import { edgeAttacks } from '../src/network/conformance-edge-attacks.testing.ts';
+import { edgeByHttp2 } from '../src/network/conformance-edge-http2.testing.ts';
 import { edgeConformance } from '../src/network/conformance-edge.testing.ts';
+import { rogueAnswers } from '../src/network/conformance-rogue-answers.testing.ts';
 import { trustedProxies } from '../src/network/conformance-trusted-proxies.testing.ts';
 import { clientOf, domain, makeBackend, mirrored, routeTo, stateOf } from '../src/network/edge-room.testing.ts';
 import { makeRuntime } from '../src/network/haproxy/runtime.ts';
@@ -22,6 +24,12 @@ suite('HAProxy', { skip: lacksHaproxy }, () => {
   edgeAttacks(name, makeHaproxyRoom);
   privatePorts(name, async (desk) => await makeHaproxyRoom({ desk, hasHttps: true }));
 
+  edgeByHttp2(
+    name,
+    async () => await makeHaproxyRoom({ hasHttps: true }),
+    'HAProxy 2.6 ends the stream of an answer that was cut short as it ends a whole one',
+  );
+  rogueAnswers(name, async () => await makeHaproxyRoom({ hasHttps: true }));
   trustedProxies(name, async (trusted) => await makeHaproxyRoom({ trustedProxies: trusted }));
 
   test('a balancer that speaks the PROXY protocol says where a client comes from; from others it is no request', async () => {

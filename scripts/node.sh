@@ -3,7 +3,7 @@
 # shellcheck shell=bash
 
 command_name=${0##*/}
-least_node=24.7
+least_node=24.21
 tools=$PWD/.tools
 
 fail() {

@@ -230,6 +230,26 @@ export function edgeConformance(name: string, make: MakeEdge): void {
       await assert.rejects(text(answer));
     });
 
+    test('a visitor who still sends sees the answer that did not wait for the rest', async () => {
+      for (const [path, status] of [
+        ['/www/7/full', 413],
+        ['/www/77/', 404],
+      ] as const) {
+        const socket = await client.open();
+        let said = '';
+        socket.on('data', (piece: Buffer) => (said += String(piece))).on('error', () => {});
+        const all = 8_000_000;
+        socket.write(`POST ${path} HTTP/1.1\r\nHost: h\r\nContent-Length: ${all}\r\n\r\n`);
+        for (let sent = 0; sent < all; sent += 100_000) {
+          if (!socket.write(Buffer.alloc(100_000))) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+          assert.equal(socket.destroyed, false, `hung up on after ${sent} bytes: ${said.slice(0, 50)}`);
+        }
+        while (said === '') await once(socket, 'data');
+        assert.match(said, new RegExp(`^HTTP/1\\.[01] ${status} `, 'u'));
+        socket.destroy();
+      }
+    });
+
     test('a visitor who leaves is told to the server', async () => {
       live.clear();
       const asking = client.begin('/www/7/events');
@@ -303,6 +323,10 @@ function answerOfSeven(request: IncomingMessage, response: ServerResponse, live:
       return true;
     case 'broken':
       request.socket.end('what is this\r\n\r\n');
+      return true;
+    case 'full':
+      response.writeHead(413, { 'content-length': 0 }).end();
+      request.resume();
       return true;
     case 'cut':
       response.writeHead(200, { 'content-length': 100 });

@@ -30,6 +30,25 @@ suite('bad input', () => {
     assert.equal((await world.call('/api/v1/health')).status, 200);
   });
 
+  test('door hangs up on nobody who still sends what is too large: they see why', async () => {
+    await using world = await makeApiRoom();
+    await world.addPerson('ada');
+    const { hostname, port } = new URL(world.url);
+    const socket = connect(Number(port), hostname);
+    let said = '';
+    socket.on('data', (piece: Buffer) => (said += String(piece))).on('error', () => {});
+    const head = `Content-Type: application/json\r\nAuthorization: ${basic('ada', passwordOf('ada'))}\r\nContent-Length: 10000000`;
+    socket.write(`POST /api/v1/servers HTTP/1.1\r\nHost: ${hostname}:${port}\r\n${head}\r\n\r\n`);
+    for (let sent = 0; sent < 10_000_000; sent += 100_000) {
+      if (!socket.write(Buffer.alloc(100_000, 'x'))) await Promise.race([once(socket, 'drain'), once(socket, 'close')]);
+      assert.equal(socket.destroyed, false, `hung up on after ${sent} bytes`);
+    }
+    while (said === '') await once(socket, 'data');
+    assert.match(said, /^HTTP\/1\.1 413 /u);
+    socket.destroy();
+    await nothingWasMade(world);
+  });
+
   test('door stops reading a body of unknown length at 1 MiB', async () => {
     await using world = await makeApiRoom();
     await world.addPerson('ada');

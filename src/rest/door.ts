@@ -51,6 +51,8 @@ export async function makeDoor(options: DoorOptions): Promise<FastifyInstance> {
   const gate = makeGate({ kind, people: options.people, gatewayCallers: options.gatewayCallers });
   const fail = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { status, headers, problem } = answerTo(error, request.id, log);
+    // What is still sent is read and thrown away, for at most requestTimeout: who is hung up on while sending may never see why.
+    if (status === 413) reply.removeHeader('connection');
     return reply.code(status).headers(headers).send(problem);
   };
   const app = fastify({

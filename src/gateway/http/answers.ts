@@ -6,6 +6,7 @@ import type { Log } from '../../base/log.ts';
 import type { WebListener } from '../../core/web-origins.ts';
 import { type DecisionOptions, type DeskCall, type Known, makeDecide } from './decision.ts';
 import { type DeskLink, makeDesk } from './desk.ts';
+import { leaveTime } from './left-over.ts';
 import { silenceMs } from './listener.ts';
 import type { Live } from './live.ts';
 import { notFoundPage, sendPage, startingPage } from './pages.ts';
@@ -59,7 +60,7 @@ export function makeAnswers(options: AnswersOptions): Answers {
         'content-length': 0,
         vary: 'Referer, Cookie',
         'cache-control': 'no-store',
-        ...(request.complete ? {} : { connection: 'close' }),
+        ...leaveTime(request, response),
       });
       response.end();
     },

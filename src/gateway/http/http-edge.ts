@@ -1,6 +1,5 @@
 /** The embedded HTTP edge: servers' public pages by HTTP and HTTPS, from the gateway itself. */
 import { Agent, type IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
@@ -12,7 +11,7 @@ import { type Answers, makeAnswers } from './answers.ts';
 import { makeTrust, takeFailed, takeHandedOn, takeProxied } from './behind-front.ts';
 import { type DecisionOptions, type Known, knownOf } from './decision.ts';
 import type { DeskLink } from './desk.ts';
-import { drain, listening, type ListenerLimits, makeListener } from './listener.ts';
+import { drain, listening, type ListenerLimits, makeListener, type Taking } from './listener.ts';
 import { makeLive } from './live.ts';
 import { makeTlsContexts } from './tls-contexts.ts';
 
@@ -55,12 +54,9 @@ export function makeHttpEdge(options: HttpEdgeOptions): HttpEdge {
   const servers = listeners.flatMap((listener) => {
     const port = listen.ports[listener];
     if (port === undefined) return [];
-    const server = makeListener(options, listener === 'http' ? undefined : tls);
     const by = (request: IncomingMessage) => (isTrusted(request.socket.remoteAddress) ? takeProxied(request, listener) : listener);
-    server.on('request', (request, response) => answers.onRequest(by(request), request, response));
-    server.on('checkContinue', (request, response) => answers.onRequest(by(request), request, response));
-    server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(by(request), request, client, first));
-    return [{ listener, at: { host: listen.host, port }, server }];
+    const made = makeListener(options, takingBy(by, answers), listener === 'http' ? undefined : tls);
+    return [{ ...made, listener, at: { host: listen.host, port } }];
   });
   const behind = listen.front === undefined ? [] : behindFront(options, listen.front, answers);
 
@@ -96,7 +92,7 @@ export function makeHttpEdge(options: HttpEdgeOptions): HttpEdge {
         server.on('error', (error) => log.error({ error: messageOf(error) }, 'the HTTP edge'));
     },
     async stop() {
-      await Promise.all([...servers, ...behind].map(({ server }) => drain(server, options.drainMs(), () => live.sweep(() => false))));
+      await Promise.all([...servers, ...behind].map(async (one) => await drain(one, options.drainMs(), () => live.sweep(() => false))));
       agent.destroy();
     },
   };
@@ -108,12 +104,17 @@ function behindFront(options: HttpEdgeOptions, { handedOn, failed }: FrontSocket
     { path: handedOn, take: takeHandedOn },
     { path: failed, take: (request: IncomingMessage) => takeFailed(request, contentPort) },
   ].map(({ path, take }) => {
-    const server = makeListener({ ...options, mostConnections: Infinity });
-    server.on('request', (request, response) => answers.onRequest(take(request), request, response));
-    server.on('checkContinue', (request, response) => answers.onRequest(take(request), request, response));
-    server.on('upgrade', (request, client: Socket, first) => answers.onUpgrade(take(request), request, client, first));
-    return { at: { path, readableAll: false, writableAll: false }, server };
+    const made = makeListener({ ...options, mostConnections: Infinity }, takingBy(take, answers));
+    return { ...made, at: { path, readableAll: false, writableAll: false } };
   });
+}
+
+/** `by`: the listener by which a request came. */
+function takingBy(by: (request: IncomingMessage) => WebListener, answers: Answers): Taking {
+  return {
+    onRequest: (request, response) => answers.onRequest(by(request), request, response),
+    onUpgrade: (request, client, first) => answers.onUpgrade(by(request), request, client, first),
+  };
 }
 
 /** Kept connections lead to whoever had the address when they were made: only those of routes that stay are used again. */

@@ -1,11 +1,12 @@
 /** A listening HTTP server with the limits that strangers get (DESIGN.md, invariant 6). */
 import { once } from 'node:events';
-import { createServer, type Server, type ServerOptions } from 'node:http';
-import { createServer as createSecureServer } from 'node:https';
-import type { ListenOptions, Socket } from 'node:net';
+import { createServer, type Server as HttpServer, type IncomingMessage, type ServerOptions, type ServerResponse } from 'node:http';
+import { createSecureServer, Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
+import type { ListenOptions, Server, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { networkOf } from '../../core/peer-address.ts';
 import { makeTrust } from './behind-front.ts';
+import { asHttp1, http2Settings, keepSessions } from './over-http2.ts';
 import type { TlsContexts } from './tls-contexts.ts';
 
 export interface ListenerLimits {
@@ -17,13 +18,29 @@ export interface ListenerLimits {
   readonly trustedProxies?: readonly string[];
 }
 
+export interface Taking {
+  readonly onRequest: (request: IncomingMessage, response: ServerResponse) => void;
+  readonly onUpgrade: (request: IncomingMessage, client: Socket, first: Buffer) => void;
+}
+
+export interface Listener {
+  readonly server: Server;
+  readonly closeIdle: () => void;
+  readonly cutAll: () => void;
+}
+
 /** A WebSocket or a stream of events may say nothing for so long. */
 export const silenceMs = 3_600_000;
 const keepAliveMs = 60_000;
 const mostHeadBytes = 16 * 1024;
+const mostFields = 100;
 
-/** By HTTPS where `tls` says what visitors are shown. */
-export function makeListener({ headMs = 10_000, mostConnections = 500, trustedProxies = [] }: ListenerLimits, tls?: TlsContexts): Server {
+/** By HTTPS where `tls` says what visitors are shown, and then by HTTP/2 for who can. */
+export function makeListener(
+  { headMs = 10_000, mostConnections = 500, trustedProxies = [] }: ListenerLimits,
+  taking: Taking,
+  tls?: TlsContexts,
+): Listener {
   const options: ServerOptions = {
     maxHeaderSize: mostHeadBytes,
     headersTimeout: headMs,
@@ -35,12 +52,10 @@ export function makeListener({ headMs = 10_000, mostConnections = 500, trustedPr
     // What comes after it is HTTP/2 in the clear, which nobody behind here was asked for.
     shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
   };
-  const server = tls === undefined ? createServer(options) : makeSecureServer(options, tls, headMs);
-  server.maxHeadersCount = 100;
-  server.setTimeout(silenceMs);
+  const listener = tls === undefined ? plainListener(options, taking) : secureListener(options, taking, tls, headMs);
   const isTrusted = makeTrust(trustedProxies);
   const counts = new Map<string, number>();
-  server.on('connection', (socket: Socket) => {
+  listener.server.on('connection', (socket: Socket) => {
     if (isTrusted(socket.remoteAddress)) return;
     const from = networkOf(socket.remoteAddress ?? '');
     const count = (counts.get(from) ?? 0) + 1;
@@ -52,20 +67,53 @@ export function makeListener({ headMs = 10_000, mostConnections = 500, trustedPr
       else counts.set(from, left);
     });
   });
-  return server;
+  return listener;
 }
 
-function makeSecureServer(options: ServerOptions, tls: TlsContexts, headMs: number): Server {
+function plainListener(options: ServerOptions, { onRequest, onUpgrade }: Taking): Listener {
+  const server = createServer(options, onRequest).on('checkContinue', onRequest).on('upgrade', onUpgrade);
+  server.maxHeadersCount = mostFields;
+  server.setTimeout(silenceMs);
+  return { server, closeIdle: () => server.closeIdleConnections(), cutAll: () => server.closeAllConnections() };
+}
+
+function secureListener(options: ServerOptions, { onRequest, onUpgrade }: Taking, tls: TlsContexts, headMs: number): Listener {
   const server = createSecureServer({
-    ...options,
+    allowHTTP1: true,
+    http1Options: options,
     handshakeTimeout: headMs,
-    ALPNProtocols: ['http/1.1'],
+    maxHeaderListPairs: mostFields,
+    settings: http2Settings,
+    // What a server doubles is for the visitor to make sense of, as by HTTP/1.1.
+    strictSingleValueFields: false,
     SNICallback: (serverName, done) => done(null, tls.for(serverName)),
   });
+  // Of HTTP/1.1, and not among its options there.
+  Object.assign(server, { shouldUpgradeCallback: options.shouldUpgradeCallback, maxHeadersCount: mostFields });
+  keepSessions(server, { keepAliveMs, silenceMs });
+  function take(asked: Http2ServerRequest | IncomingMessage, answer: Http2ServerResponse | ServerResponse): void {
+    if (!(asked instanceof Http2ServerRequest)) return onRequest(asked, answer as ServerResponse);
+    const { request, response } = asHttp1(asked, answer as Http2ServerResponse);
+    onRequest(request, response);
+  }
+  server.on('request', take).on('checkContinue', take).on('upgrade', onUpgrade);
   tls.serve(server);
   // Failed handshakes are strangers' affair.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  return server;
+  const sockets = new Set<Socket>();
+  server.on('secureConnection', (socket) => {
+    socket.setTimeout(silenceMs);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return {
+    server,
+    // There, and not among its types. Connections of HTTP/2 end by themselves once they were told.
+    closeIdle: () => (server as unknown as Pick<HttpServer, 'closeIdleConnections'>).closeIdleConnections(),
+    cutAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 /** A refusal is thrown. */
@@ -74,15 +122,15 @@ export async function listening(server: Server, at: ListenOptions): Promise<void
   await once(server, 'listening');
 }
 
-/** What flows may go on for so long; then `cutAll` ends it. */
-export async function drain(server: Server, drainMs: number, cutAll: () => void): Promise<void> {
+/** What flows may go on for so long; then `cutFlows` and all connections end. */
+export async function drain({ server, closeIdle, cutAll }: Listener, drainMs: number, cutFlows: () => void): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   const ending = new AbortController();
-  const close = setInterval(() => server.closeIdleConnections(), 500);
+  const close = setInterval(closeIdle, 500);
   await Promise.race([closed, sleep(drainMs, undefined, { signal: ending.signal }).catch(() => {})]);
   ending.abort();
   clearInterval(close);
+  cutFlows();
   cutAll();
-  server.closeAllConnections();
 }

@@ -1,5 +1,6 @@
 /** Our own few pages: plain, without scripts, never kept; the same as JSON for programs. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { leaveTime } from './left-over.ts';
 import type { WebRoute } from '../../core/web-route.ts';
 
 export interface Page {
@@ -203,8 +204,7 @@ export function sendPage(request: IncomingMessage, response: ServerResponse, pag
     // A form without a referrer has no origin either, and is not believed.
     'referrer-policy': page.form === undefined ? 'no-referrer' : 'same-origin',
     ...page.headers,
-    // What the client still sends is not read: the connection has no further use.
-    ...(request.complete ? {} : { connection: 'close' }),
+    ...leaveTime(request, response),
   });
   response.end(request.method === 'HEAD' ? undefined : body);
 }

@@ -1,12 +1,14 @@
 /** One request to a server and its answer back: streamed both ways at the pace of the slower side, nothing kept. */
-import type { Agent, ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
+import type { Agent, ClientRequest, IncomingMessage, InformationEvent, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream';
 import type { WebRoute } from '../../core/web-route.ts';
 import { inwardHead, outwardHead, type Passage } from './heads.ts';
+import { leaveTime } from './left-over.ts';
 import type { Live } from './live.ts';
 import { failurePage, sendPage } from './pages.ts';
+
 import { plainHead, repairingOf, wantsRepair } from './repair/repairing.ts';
-import { askServer, failureOf, hasBody, type ServerTimes, wasKeptTooLong } from './server-request.ts';
+import { askServer, failureOf, hasBody, isAnswer, reasonOf, type ServerTimes, wasKeptTooLong } from './server-request.ts';
 
 export interface Passing extends Passage {
   readonly route: WebRoute;
@@ -47,13 +49,21 @@ export function proxy(request: IncomingMessage, response: ServerResponse, passin
     });
     current = asked;
     asked.once('response', (answer) => relay(request, response, answer, passing, isRepaired));
-    asked.on('information', (early) => tellEarly(response, early.statusCode, early.headers.link));
+    asked.on('information', (early) => tellEarly(response, early, passing));
     asked.once('continue', () => response.writeContinue());
+    // Nobody asked for another protocol.
+    asked.once('upgrade', (_answer, socket) => {
+      socket.destroy();
+      sendPage(request, response, failurePage('broken', route));
+    });
     asked.once('error', (error) => {
-      if (response.headersSent || response.destroyed) return void response.destroy();
+      // What its answer lacks then is told by the answer.
+      if (response.headersSent || response.destroyed) return;
       if (!isAgain && !hasBody(request) && wasKeptTooLong(asked, error)) return ask(true);
       sendPage(request, response, failurePage(failureOf(error), route));
     });
+    // One is told; none may be nobody's.
+    asked.on('error', () => {});
     send(request, asked, waitForAnswer);
   }
 
@@ -86,12 +96,15 @@ function framed(request: IncomingMessage, head: readonly string[]): readonly str
 
 function relay(request: IncomingMessage, response: ServerResponse, answer: IncomingMessage, passing: Passing, isRepaired: boolean): void {
   if (response.destroyed) return void answer.destroy();
+  if (!isAnswer(answer)) {
+    answer.on('error', () => {}).destroy();
+    return sendPage(request, response, failurePage('broken', passing.route));
+  }
   const plain = outwardHead(answer.rawHeaders, passing);
   const repairing = isRepaired ? repairingOf(answer, plain, passing.route.repair, passing) : undefined;
   const head = repairing?.head ?? plain;
-  // It answered before it had read everything: what is still sent would be taken for another request.
-  const leftOver = request.complete ? [] : ['Connection', 'close'];
-  response.writeHead(answer.statusCode ?? 502, answer.statusMessage, [...head, ...leftOver]);
+  const leftOver = Object.entries(leaveTime(request, response)).flat();
+  response.writeHead(answer.statusCode ?? 502, reasonOf(answer), [...head, ...leftOver]);
   response.flushHeaders();
   answer.once('end', () => {
     if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers));
@@ -102,9 +115,13 @@ function relay(request: IncomingMessage, response: ServerResponse, answer: Incom
   });
 }
 
-function tellEarly(response: ServerResponse, status: number, link: string | readonly string[] | undefined): void {
-  if (status === 102) response.writeProcessing();
-  if (status === 103 && link !== undefined) response.writeEarlyHints({ link: [link].flat() });
+/** Informational answers that are of the request's path, not of one connection (RFC 9110, section 15.2; RFC 8297). */
+function tellEarly(response: ServerResponse, { statusCode, rawHeaders }: InformationEvent, passage: Passage): void {
+  if (response.headersSent || response.destroyed) return;
+  if (statusCode === 102) response.writeInformation(102);
+  if (statusCode !== 103) return;
+  const links = pairsOf(outwardHead(rawHeaders, passage)).filter(([name]) => name.toLowerCase() === 'link');
+  if (links.length > 0) response.writeInformation(103, { link: links.map(([, value]) => value) });
 }
 
 function pairsOf(raw: readonly string[]): readonly (readonly [string, string])[] & [string, string][] {

@@ -88,3 +88,13 @@ export function wasKeptTooLong(asked: ClientRequest, error: unknown): boolean {
 export function hasBody({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
+
+/** Whether its status is one that may be passed on (RFC 9110, section 15): a server says what it wants, and Node's writer throws at the rest. */
+export function isAnswer({ statusCode = 0 }: Pick<IncomingMessage, 'statusCode'>): boolean {
+  return statusCode >= 200 && statusCode <= 599;
+}
+
+/** Without what no reason phrase may have (RFC 9112, section 4). */
+export function reasonOf({ statusMessage = '' }: Pick<IncomingMessage, 'statusMessage'>): string {
+  return statusMessage.replaceAll(/[^\t\u0020-\u007E\u0080-\u00FF]/gu, '');
+}

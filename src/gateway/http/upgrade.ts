@@ -3,9 +3,9 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { inwardHead, outwardHead } from './heads.ts';
-import { failurePage, type Page, refusedPage, sendPage } from './pages.ts';
+import { type Failure, failurePage, type Page, refusedPage, sendPage } from './pages.ts';
 import type { Passing, ProxyParts } from './proxy.ts';
-import { askServer, failureOf, hasBody } from './server-request.ts';
+import { askServer, failureOf, hasBody, isAnswer, reasonOf } from './server-request.ts';
 
 export function passUpgrade(request: IncomingMessage, client: Socket, first: Buffer, passing: Passing, parts: ProxyParts): void {
   const { route } = passing;
@@ -27,16 +27,26 @@ export function passUpgrade(request: IncomingMessage, client: Socket, first: Buf
     asked.destroy();
   });
   client.on('error', () => asked.destroy());
-  asked.once('error', (error) => {
-    if (!client.destroyed) answerInstead(request, client, failurePage(failureOf(error), route));
-  });
+  let hasBegun = false;
+  const fail = (failure: Failure) => {
+    if (hasBegun || client.destroyed) return;
+    hasBegun = true;
+    answerInstead(request, client, failurePage(failure, route));
+  };
+  asked.on('error', (error) => fail(failureOf(error)));
   asked.once('response', (answer) => {
-    const response = responseOn(request, client);
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage, [...outwardHead(answer.rawHeaders, passing), 'Connection', 'close']);
-    answer.pipe(response);
+    if (!isAnswer(answer)) {
+      fail('broken');
+      return void answer.on('error', () => {}).destroy();
+    }
+    hasBegun = true;
     answer.once('error', () => client.destroy());
+    const response = responseOn(request, client);
+    response.writeHead(answer.statusCode ?? 502, reasonOf(answer), [...outwardHead(answer.rawHeaders, passing), 'Connection', 'close']);
+    answer.pipe(response);
   });
   asked.once('upgrade', (answer, server, early) => {
+    hasBegun = true;
     client.write(headText(answer, outwardHead(answer.rawHeaders, passing, true)), 'latin1');
     if (early.length > 0) client.write(early);
     if (first.length > 0) server.write(first);
@@ -54,8 +64,8 @@ function join(from: Duplex, to: Duplex): void {
   from.once('close', () => void (from.readableEnded ? undefined : to.destroy()));
 }
 
-function headText({ statusCode, statusMessage }: IncomingMessage, head: readonly string[]): string {
-  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`];
+function headText(answer: IncomingMessage, head: readonly string[]): string {
+  const lines = [`HTTP/1.1 ${answer.statusCode} ${reasonOf(answer)}`];
   for (let at = 0; at + 1 < head.length; at += 2) lines.push(`${head[at]}: ${head[at + 1]}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
