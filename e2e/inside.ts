@@ -4,14 +4,27 @@ import type { RunOptions } from '../src/testing/run-process.ts';
 import type { TestInstallation } from '../src/testing/test-installation.ts';
 
 export async function inside(installation: TestInstallation, id: number, script: string, options: RunOptions = {}): Promise<string> {
+  const { name, env } = await instanceOf(installation, id);
+  const ran = await installation.run('host', ['incus', 'exec', name, '--', 'bash', '-c', script], { env, ...options });
+  assert.equal(ran.exitCode, 0, `in server ${id}: ${script}\n${ran.stderr}${ran.stdout}`);
+  return ran.stdout;
+}
+
+/** All that is in a directory of this machine, in one of the server's, which is made. */
+export async function putInside(installation: TestInstallation, id: number, from: string, to: string): Promise<void> {
+  const { name, env } = await instanceOf(installation, id);
+  const script = `tar -C "$1" -cf - . | incus exec "$2" -- sh -c 'mkdir -p "$0" && tar -C "$0" --no-same-owner -xf -' "$3"`;
+  const ran = await installation.run('host', ['bash', '-o', 'pipefail', '-c', script, '-', from, name, to], { env, timeoutMs: 120_000 });
+  assert.equal(ran.exitCode, 0, `to server ${id}: ${from}\n${ran.stderr}`);
+}
+
+async function instanceOf(installation: TestInstallation, id: number) {
   const { engine } = installation;
   const env = { ...process.env, INCUS_SOCKET: engine.socket, INCUS_PROJECT: engine.project, INCUS_DIR: engine.incusDir };
   const listed = await installation.run('host', ['incus', 'list', '-f', 'csv', '-c', 'n'], { env });
   const name = listed.stdout.split('\n').find((line) => line.startsWith(`s${id}-`));
   assert.ok(name !== undefined, `no instance of server ${id} among ${listed.stdout}${listed.stderr}`);
-  const ran = await installation.run('host', ['incus', 'exec', name, '--', 'bash', '-c', script], { env, ...options });
-  assert.equal(ran.exitCode, 0, `in server ${id}: ${script}\n${ran.stderr}${ran.stdout}`);
-  return ran.stdout;
+  return { name, env };
 }
 
 /** Runs `argv` in the server as a unit of its own, which goes on by itself and is up when this resolves. */

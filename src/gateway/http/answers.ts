@@ -9,7 +9,8 @@ import { type DeskLink, makeDesk } from './desk.ts';
 import { leaveTime } from './left-over.ts';
 import { silenceMs } from './listener.ts';
 import type { Live } from './live.ts';
-import { notFoundPage, sendPage, startingPage } from './pages.ts';
+import { notFoundPage, startingPage } from './pages.ts';
+import { sendPage } from './send-page.ts';
 import { proxy, type ProxyParts } from './proxy.ts';
 import { answerInstead, passUpgrade } from './upgrade.ts';
 

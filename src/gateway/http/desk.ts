@@ -6,7 +6,8 @@ import { passCookie } from '../../core/web-pass.ts';
 import { ownOrigin, portalOrigin, type WebOrigins } from '../../core/web-origins.ts';
 import type { WebMap, WebRoute } from '../../core/web-route.ts';
 import { clientAddressOf } from './behind-front.ts';
-import { goneLinkPage, notFoundPage, type Page, refusedPage, sendPage, signInPage, startedPage, startPage } from './pages.ts';
+import { goneLinkPage, notFoundPage, type Page, refusedPage, signInPage, startedPage, startPage } from './pages.ts';
+import { sendPage } from './send-page.ts';
 import { wellKnown } from './well-known.ts';
 
 /** What control is asked (contract/internal-web). */

@@ -1,6 +1,4 @@
 /** Our own few pages: plain, without scripts, never kept; the same as JSON for programs. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { leaveTime } from './left-over.ts';
 import type { WebRoute } from '../../core/web-route.ts';
 
 export interface Page {
@@ -189,29 +187,6 @@ export function failurePage(failure: Failure, { id, port }: { readonly id: numbe
 /** For who shows it in our stead. */
 export function pageText(page: Page, format: 'html' | 'json'): string {
   return format === 'json' ? jsonOf(page) : htmlOf(page);
-}
-
-export function sendPage(request: IncomingMessage, response: ServerResponse, page: Page): void {
-  const isJson =
-    /\bapplication\/(?:[\w.-]+\+)?json\b/u.test(request.headers.accept ?? '') && !/\btext\/html\b/u.test(request.headers.accept ?? '');
-  const body = page.file?.content ?? pageText(page, isJson ? 'json' : 'html');
-  response.writeHead(page.status, {
-    'content-type': page.file?.type ?? (isJson ? 'application/json' : 'text/html; charset=utf-8'),
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'content-security-policy': `default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action ${formActionOf(page)}`,
-    'x-content-type-options': 'nosniff',
-    // A form without a referrer has no origin either, and is not believed.
-    'referrer-policy': page.form === undefined ? 'no-referrer' : 'same-origin',
-    ...page.headers,
-    ...leaveTime(request, response),
-  });
-  response.end(request.method === 'HEAD' ? undefined : body);
-}
-
-/** Browsers hold where an answer to a form leads against it too (CSP3, section 6.4.2). */
-function formActionOf({ form }: Page): string {
-  return form === undefined ? "'none'" : ["'self'", ...(form.leadsTo === undefined ? [] : [form.leadsTo])].join(' ');
 }
 
 function jsonOf({ status, code, title, sentences }: Page): string {

@@ -5,7 +5,8 @@ import type { WebRoute } from '../../core/web-route.ts';
 import { inwardHead, outwardHead, type Passage } from './heads.ts';
 import { leaveTime } from './left-over.ts';
 import type { Live } from './live.ts';
-import { failurePage, sendPage } from './pages.ts';
+import { failurePage } from './pages.ts';
+import { sendPage } from './send-page.ts';
 
 import { plainHead, repairingOf, wantsRepair } from './repair/repairing.ts';
 import { askServer, failureOf, hasBody, isAnswer, reasonOf, type ServerTimes, wasKeptTooLong } from './server-request.ts';

@@ -3,7 +3,8 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { inwardHead, outwardHead } from './heads.ts';
-import { type Failure, failurePage, type Page, refusedPage, sendPage } from './pages.ts';
+import { type Failure, failurePage, type Page, refusedPage } from './pages.ts';
+import { sendPage } from './send-page.ts';
 import type { Passing, ProxyParts } from './proxy.ts';
 import { askServer, failureOf, hasBody, isAnswer, reasonOf } from './server-request.ts';
 

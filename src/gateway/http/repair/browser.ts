@@ -10,12 +10,20 @@ export const repairScriptPath = '/.myserver/repair.js';
 export const repairScript = `(() => {
   const prefix = new URL(document.currentScript.src).pathname.slice(0, -${repairScriptPath.length});
   const path = (p) => (p === prefix || p.startsWith(prefix + '/') || p.startsWith(prefix + '?') || p.startsWith(prefix + '#') ? p : prefix + p);
+  // Ports that need not be said, and empty ones, are none.
+  const hostOf = (origin) => {
+    try {
+      return new URL(origin, location.href).host;
+    } catch {
+      return undefined;
+    }
+  };
   const fix = (given) => {
     if (given === undefined || given === null) return given;
     const text = String(given);
     if (/^\\/(?![\\/\\\\])/.test(text)) return path(text);
-    const [, origin = '', host = '', rest = ''] = /^((?:(?:https?|wss?):)?\\/\\/([^\\/?#]*))(.*)$/i.exec(text) || [];
-    return host === location.host && /^(\\/|$)/.test(rest) ? origin + path(rest || '/') : given;
+    const [, origin = '', rest = ''] = /^((?:(?:https?|wss?):)?\\/\\/[^\\/?#]*)(.*)$/i.exec(text) || [];
+    return origin !== '' && hostOf(origin) === location.host ? origin + path(rest.startsWith('/') ? rest : '/' + rest) : given;
   };
   const wrap = (object, name, at) => {
     const old = object && object[name];
