@@ -17,6 +17,11 @@ import { timed } from './measure.ts';
 import { portBlockFigure } from './port-block.ts';
 import { factsText, type Measured, type Row, tableText } from './report.ts';
 import { thousandFigure } from './thousand.ts';
+import { webCreateFigure } from './web-create.ts';
+import { webDownloadFigure } from './web-download.ts';
+import { webRequestsFigure } from './web-requests.ts';
+import { webRoutesFigure } from './web-routes.ts';
+import { webSocketsFigure } from './web-sockets.ts';
 
 const figures = [
   createFigure,
@@ -28,6 +33,11 @@ const figures = [
   bastionLoginFigure,
   bastionMemoryFigure,
   bastionEchoFigure,
+  webRequestsFigure,
+  webDownloadFigure,
+  webSocketsFigure,
+  webRoutesFigure,
+  webCreateFigure,
 ];
 /** Above it others' work shows in every round: ratios still compare, times do not. */
 const quietLoad = 1.5;

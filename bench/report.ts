@@ -2,7 +2,7 @@
 import { quantile, type Spread, spreadOf } from './measure.ts';
 import type { MachineFacts } from './machine.ts';
 
-export type Unit = 'ms' | 's' | 'MB' | 'MB/s' | '/s';
+export type Unit = 'ms' | 's' | 'kB' | 'MB' | 'MB/s' | '/s';
 
 export interface Goal {
   readonly kind: 'at-most' | 'at-least';

@@ -1,11 +1,8 @@
 /** HAProxy with the gateway's edge behind it, as an installation has them, on this machine's loopback. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
-import type { AddressInfo } from 'node:net';
 import { silentLog } from '../src/base/log.ts';
 import type { WebOrigins, WebPorts } from '../src/core/web-origins.ts';
 import { nothingOnTheWeb } from '../src/core/web-route.ts';
@@ -18,6 +15,7 @@ import { haproxyFiles, type HaproxyFiles } from '../src/network/haproxy/files.ts
 import { makeHaproxyEdge } from '../src/network/haproxy/haproxy-edge.ts';
 import { type HaproxyProcess, makeHaproxyDaemon } from '../src/network/haproxy/process.ts';
 import { failurePages } from '../src/daemon/failure-pages.ts';
+import { freePorts } from '../src/testing/free-ports.ts';
 
 export interface HaproxyRoom extends AsyncDisposable {
   readonly edge: Edge;
@@ -36,6 +34,7 @@ export interface HaproxyRoomOptions {
   readonly hasHttps?: boolean;
   readonly trustedProxies?: readonly string[];
   readonly hasProxyProtocol?: boolean;
+  readonly mostConnections?: number;
 }
 
 export const lacksHaproxy = hasHaproxy() ? false : 'needs HAProxy (the package haproxy)';
@@ -86,7 +85,7 @@ export async function makeHaproxyRoom({
       hasProxyProtocol,
       answerMs,
       headMs: 1000,
-      mostConnections: 500,
+      mostConnections: change.mostConnections ?? 500,
       process,
       page: failurePages,
       log: silentLog,
@@ -115,14 +114,6 @@ export async function makeHaproxyRoom({
       await rm(dir, { recursive: true, force: true });
     },
   };
-}
-
-async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  for (const server of servers) server.close();
-  return ports;
 }
 
 function makeBehind(origins: WebOrigins, front: FrontSockets, desk: DeskLink = noDesk): HttpEdge {

@@ -21,6 +21,8 @@ export interface PassClaims {
   readonly stamp: string;
   /** Seconds since 1970. */
   readonly exp: number;
+  /** `SUB|GENERATION/DOOR|STAMP|EXP`: the same for a reader that pays for each claim it looks up. */
+  readonly line: string;
   /** For the server: a token of its own, with generation and door as its audience. */
   readonly id: string;
 }

@@ -8,6 +8,6 @@ export function failurePages(failure: 'slow' | 'broken', format: 'html' | 'json'
   const page = failurePage(failure, { id: idMark, port: portMark });
   return pageText(page, format)
     .replaceAll('%', '%%')
-    .replaceAll(String(idMark), '%[var(txn.id)]')
-    .replaceAll(String(portMark), '%[var(txn.serverport)]');
+    .replaceAll(String(idMark), '%[var(txn.key),field(2,/)]')
+    .replaceAll(String(portMark), '%[var(txn.value),field(2,|)]');
 }

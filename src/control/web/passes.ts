@@ -33,7 +33,8 @@ export async function makePasses(keyring: Keyring, now: () => number): Promise<P
       const seconds = Math.min(passSeconds, notAfterMs === undefined ? passSeconds : Math.floor((notAfterMs - now()) / 1000));
       const exp = Math.floor(now() / 1000) + seconds;
       const identity = token(privateKey, identityType, { sub: subject, aud: `${generation}/${door}`, exp });
-      const claims: PassClaims = { sub: subject, gen: generation, door, stamp, exp, id: identity };
+      const line = [subject, `${generation}/${door}`, stamp, exp].join('|');
+      const claims: PassClaims = { sub: subject, gen: generation, door, stamp, exp, line, id: identity };
       return { pass: token(privateKey, passType, claims), seconds };
     },
   };

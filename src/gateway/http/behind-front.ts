@@ -59,6 +59,7 @@ export function makeTrust(networks: readonly string[]): (address: string | undef
     const family = isIPv4(address) ? 'ipv4' : 'ipv6';
     list.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
   }
+  if (networks.length === 0) return () => false;
   return (address) => {
     const plain = plainAddress(address ?? '').split('%', 1)[0] ?? '';
     return isIP(plain) !== 0 && list.check(plain, isIPv4(plain) ? 'ipv4' : 'ipv6');

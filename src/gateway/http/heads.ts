@@ -58,34 +58,39 @@ export interface Passage {
   readonly visitor: Visitor | undefined;
 }
 
-function* pairs(raw: readonly string[]): Generator<readonly [name: string, lower: string, value: string]> {
-  for (let at = 0; at + 1 < raw.length; at += 2) {
-    const name = raw[at] ?? '';
-    yield [name, name.toLowerCase(), raw[at + 1] ?? ''];
-  }
-}
-
 /** Meant for the server whatever `Connection` says: without them a request has no host, or no end. */
 const neverOfConnection = new Set(['host', 'content-length']);
+/** Name nothing that goes anyway. */
+const usual = new Set(['keep-alive', 'close', 'Keep-Alive', 'Close', 'upgrade', 'Upgrade']);
+
+const none: ReadonlySet<string> = new Set();
 
 /** Names that `Connection` says belong to this connection too. */
 function namedByConnection(raw: readonly string[]): ReadonlySet<string> {
-  const named = [...pairs(raw)].filter(([, lower]) => lower === 'connection').flatMap(([, , value]) => value.toLowerCase().split(','));
-  return new Set(named.map((word) => word.trim()).filter((word) => !neverOfConnection.has(word)));
+  let named = none;
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const value = raw[at + 1] ?? '';
+    if (raw[at]?.toLowerCase() !== 'connection' || usual.has(value)) continue;
+    const words = value.split(',').map((word) => word.trim().toLowerCase());
+    named = new Set([...named, ...words.filter((word) => !neverOfConnection.has(word))]);
+  }
+  return named;
 }
 
 /** The head that the server gets. `upgrade`: the protocol that the client asks to change to, else undefined. */
 export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: string): readonly string[] {
   const { prefix, host, clientAddress, proto, port, visitor } = passage;
   const ofConnection = namedByConnection(raw);
-  const kept = [...pairs(raw)].flatMap(([name, lower, value]) => {
-    if (hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower)) return [];
+  const head: string[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const [name = '', value = ''] = [raw[at], raw[at + 1]];
+    const lower = name.toLowerCase();
+    if (hopByHop.has(lower) || ofConnection.has(lower) || saidByUs.test(lower)) continue;
     const inward = lower === 'cookie' ? withoutPass(value) : value;
-    return inward === undefined ? [] : [name, inward];
-  });
+    if (inward !== undefined) head.push(name, inward);
+  }
   const forwardedFor = clientAddress.includes(':') ? `"[${clientAddress}]"` : clientAddress;
-  return [
-    ...kept,
+  head.push(
     'X-Forwarded-For',
     clientAddress,
     'X-Forwarded-Proto',
@@ -100,21 +105,28 @@ export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: s
     ...(visitor === undefined ? [] : ['X-Myserver-Identity', visitor.identity]),
     ...(visitor?.person === undefined ? [] : ['X-Myserver-Person', visitor.person]),
     ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),
-  ];
+  );
+  return head;
 }
 
 /** The head that the visitor gets. `keepsUpgrade`: it is the answer 101, which says what the connection is from now on. */
 export function outwardHead(raw: readonly string[], passage: Passage, keepsUpgrade = false): readonly string[] {
   const ofConnection = namedByConnection(raw);
-  return [...pairs(raw)].flatMap(([name, lower, value]) => {
-    if (keepsUpgrade && (lower === 'upgrade' || lower === 'connection')) return [name, value];
-    if (hopByHop.has(lower) || ofConnection.has(lower) || tooFar.has(lower)) return [];
-    if (lower === 'set-cookie') {
-      const cookie = outwardCookie(value, passage.prefix);
-      return cookie === undefined ? [] : [name, cookie];
-    }
-    return [name, addressHeaders.has(lower) ? outwardAddress(lower, value, passage) : value];
-  });
+  const head: string[] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) {
+    const [name = '', value = ''] = [raw[at], raw[at + 1]];
+    const lower = name.toLowerCase();
+    const isOfUpgrade = keepsUpgrade && (lower === 'upgrade' || lower === 'connection');
+    if (!isOfUpgrade && (hopByHop.has(lower) || ofConnection.has(lower) || tooFar.has(lower))) continue;
+    const outward =
+      lower === 'set-cookie'
+        ? outwardCookie(value, passage.prefix)
+        : addressHeaders.has(lower)
+          ? outwardAddress(lower, value, passage)
+          : value;
+    if (outward !== undefined) head.push(name, outward);
+  }
+  return head;
 }
 
 /** Without Domain, so that no neighbour gets it; below the prefix, so that none is sent it. Undefined: it cannot be had that way. */

@@ -106,14 +106,17 @@ function relay(request: IncomingMessage, response: ServerResponse, answer: Incom
   const head = repairing?.head ?? plain;
   const leftOver = Object.entries(leaveTime(request, response)).flat();
   response.writeHead(answer.statusCode ?? 502, reasonOf(answer), [...head, ...leftOver]);
-  response.flushHeaders();
+  // With the first of the body, if that is here already; it is written once then.
+  setImmediate(() => response.destroyed || response.flushHeaders());
   answer.once('end', () => {
     if (answer.rawTrailers.length > 0) response.addTrailers(pairsOf(answer.rawTrailers));
   });
   // Where the server breaks off, so does this: a cut answer must not look whole.
-  pipeline([answer, ...(repairing?.through ?? []), response], (error) => {
-    if (error) response.destroy();
-  });
+  const cut = () => response.destroy();
+  if (repairing !== undefined) return void pipeline([answer, ...repairing.through, response], (error) => void (error && cut()));
+  answer.once('error', cut);
+  answer.once('close', () => void (answer.complete || cut()));
+  answer.pipe(response);
 }
 
 /** Informational answers that are of the request's path, not of one connection (RFC 9110, section 15.2; RFC 8297). */

@@ -8,6 +8,7 @@
  */
 import { contentHost, type WebListener, type WebOrigins, type WebPorts } from '../../core/web-origins.ts';
 import { passCookie } from '../../core/web-pass.ts';
+import { passRules, passTable } from './pass-rules.ts';
 import type { HaproxyFiles, PageFormat } from './files.ts';
 
 export interface HaproxyConfigOptions {
@@ -50,6 +51,7 @@ export function haproxyConfig(options: HaproxyConfigOptions): string {
     backend('html', options),
     backend('json', options),
     gatewayPart(options),
+    passTable,
   ];
   return parts.map((lines) => `${lines.join('\n')}\n`).join('\n');
 }
@@ -110,13 +112,13 @@ function frontend(listener: WebListener, options: HaproxyConfigOptions): readonl
     '  http-request del-header x-forwarded- -m beg',
     '  http-request del-header forwarded',
     '  http-request del-header x-real-ip',
-    `  http-request set-var(txn.listener) str(${listener})`,
-    ...(trustedProxies.length === 0 || listener !== 'http'
-      ? []
-      : ['  http-request set-var(txn.listener) str(https) if { var(txn.proxyproto) -m str https }']),
-    `  http-request set-var(txn.proto) str(${proto})`,
-    `  http-request set-var(txn.port) int(${port})`,
-    '  http-request set-var(txn.asked) req.hdr(host)',
+    '  http-request add-header X-Forwarded-For %[src]',
+    `  http-request add-header X-Forwarded-Proto ${proto}`,
+    '  http-request add-header X-Forwarded-Host %[req.hdr(host)]',
+    `  http-request add-header X-Forwarded-Port ${port}`,
+    '  acl is_v6 src -m sub :',
+    `  http-request add-header Forwarded 'for=%[src];host="%[req.hdr(host)]";proto=${proto}' unless is_v6`,
+    `  http-request add-header Forwarded 'for="[%[src]]";host="%[req.hdr(host)]";proto=${proto}' if is_v6`,
     ...thought,
     '  default_backend gateway',
   ];
@@ -134,19 +136,19 @@ function proxyRules(listener: WebListener): readonly string[] {
 function placeRules(listener: WebListener, { files, origins }: HaproxyConfigOptions): readonly string[] {
   const domain = origins.domain?.toLowerCase();
   const isPathHere = listener !== 'https' || domain !== undefined;
-  const keyOfPath = '%[path,field(2,/)]/%[path,field(3,/)]';
   return [
-    "  http-request set-var(txn.host) req.hdr(host),lower,regsub('[.]?:.*$|[.]$','')",
+    '  http-request set-var(txn.host) req.hdr(host),field(1,:),rtrim(.),lower',
     '  acl is_named var(txn.named) -m bool',
     ...(listener === 'content' ? [] : namedRules(files, domain)),
     ...(listener === 'https' && domain !== undefined
       ? [`  acl is_content var(txn.host) -m str ${contentHost(domain)}`]
       : ['  acl is_content always_true']),
     `  acl below path -m reg '^/(${doors.join('|')})/${idPattern}/'`,
+    '  acl has_prefix var(txn.prefix) -m found',
     ...(isPathHere
       ? [
-          `  http-request set-var-fmt(txn.key) "${keyOfPath}" if below is_content !is_named`,
-          `  http-request set-var-fmt(txn.prefix) "/${keyOfPath}" if below is_content !is_named`,
+          '  http-request set-var-fmt(txn.prefix) "/%[path,field(2,/)]/%[path,field(3,/)]" if !is_named is_content below',
+          '  http-request set-var(txn.key) var(txn.prefix),bytes(1) if has_prefix',
         ]
       : []),
   ];
@@ -161,38 +163,34 @@ function namedRules(files: HaproxyFiles, domain: string | undefined): readonly s
       : [
           `  acl own_zone var(txn.host) -m end ${doors.map((door) => `.${door}.${domain}`).join(' ')}`,
           `  acl own_name var(txn.host) -m reg '^${idPattern}[.](${doors.join('|')})[.]${domain.replaceAll('.', '[.]')}$'`,
-          '  http-request set-var-fmt(txn.key) "%[var(txn.host),field(2,.)]/%[var(txn.host),field(1,.)]" if own_name !is_named',
+          '  http-request set-var-fmt(txn.key) "%[var(txn.host),field(2,.)]/%[var(txn.host),field(1,.)]" if !is_named own_zone own_name',
           '  http-request set-var(txn.named) bool(true) if own_zone',
         ]),
   ];
 }
 
-function routeRules(listener: WebListener, { files, network, origins }: HaproxyConfigOptions): readonly string[] {
+const plain = 'value_text inside one_host host_text !odd_method !long_url !h2c !elsewhere';
+
+function routeRules(listener: WebListener, { files, network, origins, trustedProxies }: HaproxyConfigOptions): readonly string[] {
+  const hasProxies = listener === 'http' && trustedProxies.length > 0;
   const hasPasses = listener === 'https' && origins.domain !== undefined;
   return [
     `  http-request set-var(txn.value) var(txn.key),map(${files.routes}) if { var(txn.key) -m found }`,
-    '  http-request set-var(txn.address) var(txn.value),field(1,|) if { var(txn.value) -m found }',
-    '  http-request set-var(txn.serverport) var(txn.value),field(2,|) if { var(txn.value) -m found }',
-    '  http-request set-var(txn.policy) var(txn.value),field(3,|) if { var(txn.value) -m found }',
-    '  http-request set-var(txn.generation) var(txn.value),field(4,|) if { var(txn.value) -m found }',
-    '  http-request set-var(txn.repair) var(txn.value),field(5,|) if { var(txn.value) -m found }',
-    "  acl inside_text var(txn.address) -m reg '^[0-9]{1,3}([.][0-9]{1,3}){3}$'",
-    `  acl inside var(txn.address) -m ip ${network}`,
-    "  acl port_text var(txn.serverport) -m reg '^[1-9][0-9]{0,4}$'",
+    "  acl value_text var(txn.value) -m reg '^[0-9]{1,3}([.][0-9]{1,3}){3}[|][1-9][0-9]{0,4}[|]'",
+    `  acl inside var(txn.value),field(1,|) -m ip ${network}`,
     "  # Plain: anything odd is the gateway's to refuse in words.",
     '  acl one_host req.hdr_cnt(host) eq 1',
     "  acl host_text req.hdr(host) -m reg '^[A-Za-z0-9_.:-]+$'",
     '  acl odd_method method TRACE CONNECT',
     '  acl long_url url_len gt 8192',
     '  acl h2c req.hdr(upgrade) -m sub -i h2c',
-    '  acl has_prefix var(txn.prefix) -m found',
-    "  acl ours_below path -m reg '^/[^/]+/[^/]+/[.]myserver/'",
+    '  acl ours_below path -m sub /.myserver/',
     '  # What a browser will render is repaired by the gateway.',
     '  acl says_destination req.hdr(sec-fetch-dest) -m found',
     '  acl renders req.hdr(sec-fetch-dest) -m str document iframe frame embed object style',
     '  acl accepts_page req.hdr(accept) -m sub -i text/html text/css',
-    '  acl repair_on var(txn.repair) -m str on',
-    '  acl repair_auto var(txn.repair) -m str auto',
+    '  acl repair_on var(txn.value),field(5,|) -m str on',
+    '  acl repair_auto var(txn.value),field(5,|) -m str auto',
     '  acl is_head method HEAD',
     '  http-request set-var(txn.elsewhere) bool(true) if has_prefix repair_on !is_head',
     '  http-request set-var(txn.elsewhere) bool(true) if has_prefix repair_auto says_destination renders !is_head',
@@ -204,78 +202,20 @@ function routeRules(listener: WebListener, { files, network, origins }: HaproxyC
           '  http-request set-var(txn.elsewhere) bool(true) if { path -m beg /.well-known/acme-challenge/ }',
         ]
       : []),
-    ...(listener === 'http' ? ['  http-request set-var(txn.elsewhere) bool(true) if { var(txn.proxyproto) -m str https }'] : []),
+    ...(hasProxies ? ['  http-request set-var(txn.elsewhere) bool(true) if { var(txn.proxyproto) -m str https }'] : []),
     '  acl elsewhere var(txn.elsewhere) -m bool',
-    '  acl public var(txn.policy) -m str public',
-    '  http-request set-var(txn.open) bool(true) if public',
-    ...(hasPasses ? passRules(files) : []),
-    '  acl open var(txn.open) -m bool',
+    '  acl public var(txn.value),field(3,|) -m str public',
+    `  http-request set-var(txn.plain) bool(true) if public ${plain}`,
+    ...(hasPasses ? [...passRules(files), `  http-request set-var(txn.plain) bool(true) if visitor ${plain}`] : []),
+    '  acl plain var(txn.plain) -m bool',
+    '  # For the addresses in its answer.',
+    '  http-request set-var(txn.asked) req.hdr(host) if plain has_prefix',
     '  acl accepts_json req.hdr(accept) -m reg -i application/([a-z0-9.-]+[+])?json',
     '  acl accepts_html req.hdr(accept) -m sub -i text/html',
-    ...(['json', 'html'] as const).map(
-      (format) =>
-        `  use_backend servers_${format} if open inside_text inside port_text one_host host_text !odd_method !long_url !h2c !elsewhere${format === 'json' ? ' accepts_json !accepts_html' : ''}`,
-    ),
+    '  use_backend servers_json if plain accepts_json !accepts_html',
+    '  use_backend servers_html if plain',
   ];
 }
-
-/** A pass is read, and held against the state: who it is for, which server and port, the stamp, and for chosen people the list of them. */
-function passRules(files: HaproxyFiles): readonly string[] {
-  const claim = (name: string, type = '') => `var(txn.pass),jwt_payload_query('$.${name}'${type})`;
-  return [
-    `  http-request set-var(txn.pass) req.cook(${passCookie})`,
-    '  acl has_pass var(txn.pass) -m found',
-    '  acl needs_pass var(txn.policy) -m str signed-in shared',
-    "  acl pass_alg var(txn.pass),jwt_header_query('$.alg') -m str RS256",
-    "  acl pass_typ var(txn.pass),jwt_header_query('$.typ') -m str pass+jwt",
-    `  http-request set-var(txn.verified) var(txn.pass),jwt_verify("RS256",${files.passKey}) if needs_pass has_pass pass_alg pass_typ`,
-    '  acl verified var(txn.verified) -m int 1',
-    `  http-request set-var(txn.sub) ${claim('sub')} if verified`,
-    `  http-request set-var(txn.pgen) ${claim('gen')} if verified`,
-    `  http-request set-var(txn.pdoor) ${claim('door')} if verified`,
-    `  http-request set-var(txn.stamp) ${claim('stamp')} if verified`,
-    `  http-request set-var(txn.exp) ${claim('exp', ",'int'")} if verified`,
-    `  http-request set-var(txn.identity) ${claim('id')} if verified`,
-    '  http-request set-var(txn.now) date if verified',
-    '  http-request set-var(txn.door) var(txn.key),field(1,/) if verified',
-    `  http-request set-var(txn.wanted) var(txn.sub),map(${files.people}) if verified`,
-    '  http-request set-var-fmt(txn.reader) "%[var(txn.generation)]/%[var(txn.sub)]" if verified',
-    `  http-request set-var(txn.isreader) var(txn.reader),map(${files.readers}) if verified`,
-    '  acl right_generation var(txn.pgen),strcmp(txn.generation) eq 0',
-    '  acl right_door var(txn.pdoor),strcmp(txn.door) eq 0',
-    '  acl stamp_known var(txn.wanted) -m found',
-    '  acl right_stamp var(txn.wanted),strcmp(txn.stamp) eq 0',
-    '  acl in_time var(txn.exp),sub(txn.now) gt 0',
-    '  acl for_signed_in var(txn.policy) -m str signed-in',
-    '  acl for_shared var(txn.policy) -m str shared',
-    '  acl is_link var(txn.sub) -m beg link:',
-    '  acl is_reader var(txn.isreader) -m found',
-    ...rideRules,
-    '  http-request set-var(txn.mayvisit) bool(true) if verified right_generation right_door stamp_known right_stamp in_time rides',
-    '  acl may_visit var(txn.mayvisit) -m bool',
-    '  http-request set-var(txn.open) bool(true) if may_visit for_signed_in',
-    '  http-request set-var(txn.open) bool(true) if may_visit for_shared is_link',
-    '  http-request set-var(txn.open) bool(true) if may_visit for_shared is_reader',
-    '  http-request set-var(txn.visitor) bool(true) if may_visit',
-  ];
-}
-
-/** For whose requests a pass counts: `mayRideOnPass`. */
-const rideRules: readonly string[] = [
-  '  acl safe_method method GET HEAD',
-  '  acl navigates req.hdr(sec-fetch-mode) -m str navigate',
-  '  acl to_document req.hdr(sec-fetch-dest) -m str document',
-  '  acl says_site req.hdr(sec-fetch-site) -m found',
-  '  acl own_site req.hdr(sec-fetch-site) -m str same-origin none',
-  '  acl says_origin req.hdr(origin) -m found',
-  '  http-request set-var-fmt(txn.origin) "https://%[var(txn.asked),lower]"',
-  '  acl own_origin req.hdr(origin),lower,strcmp(txn.origin) eq 0',
-  '  http-request set-var(txn.rides) bool(true) if safe_method navigates to_document',
-  '  http-request set-var(txn.rides) bool(true) if says_site own_site',
-  '  http-request set-var(txn.rides) bool(true) if !says_site !says_origin',
-  '  http-request set-var(txn.rides) bool(true) if !says_site own_origin',
-  '  acl rides var(txn.rides) -m bool',
-];
 
 function backend(format: PageFormat, { files, failedSocket }: HaproxyConfigOptions): readonly string[] {
   const type = format === 'json' ? 'application/json' : '"text/html; charset=utf-8"';
@@ -291,27 +231,20 @@ function backend(format: PageFormat, { files, failedSocket }: HaproxyConfigOptio
     '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
     page(502, 'broken'),
     page(504, 'slow'),
-    '  http-request set-var(txn.id) var(txn.key),field(2,/)',
     '  http-request set-timeout server 1h if { req.hdr(accept) -m sub -i text/event-stream }',
-    '  http-request set-header X-Forwarded-For %[src]',
-    '  http-request set-header X-Forwarded-Proto %[var(txn.proto)]',
-    '  http-request set-header X-Forwarded-Host %[var(txn.asked)]',
-    '  http-request set-header X-Forwarded-Port %[var(txn.port)]',
-    '  http-request set-header X-Forwarded-Prefix %[var(txn.prefix)] if { var(txn.prefix) -m found }',
-    '  acl is_v6 src -m sub :',
-    '  http-request set-header Forwarded \'for=%[src];host="%[var(txn.asked)]";proto=%[var(txn.proto)]\' unless is_v6',
-    '  http-request set-header Forwarded \'for="[%[src]]";host="%[var(txn.asked)]";proto=%[var(txn.proto)]\' if is_v6',
-    '  http-request set-header X-Myserver-Identity %[var(txn.identity)] if { var(txn.visitor) -m bool }',
-    '  http-request set-header X-Myserver-Person %[var(txn.sub)] if { var(txn.visitor) -m bool } !{ var(txn.sub) -m beg link: }',
-    `  http-request lua.inward if { req.hdr(cookie) -m sub -i ${passCookie} }`,
+    '  http-request add-header X-Forwarded-Prefix %[var(txn.prefix)] if { var(txn.prefix) -m found }',
+    '  http-request add-header X-Myserver-Identity %[var(txn.identity)] if { var(txn.visitor) -m bool }',
+    '  http-request add-header X-Myserver-Person %[var(txn.sub)] if { var(txn.visitor) -m bool } !{ var(txn.sub) -m beg link: }',
+    `  acl has_pass req.hdr(cookie) -m sub -i ${passCookie}`,
+    `  http-request del-header cookie if { req.hdr_cnt(cookie) eq 1 } { req.hdr(cookie) -m reg -i ^${passCookie}=[^;]*$ }`,
+    '  http-request lua.inward if has_pass',
     '  http-request del-header keep-alive',
     '  http-request del-header proxy-connection',
     '  http-request del-header proxy-authorization',
     '  http-request set-uri %[pathq] unless { url -m beg / }',
-    "  http-request replace-path '^/[^/]+/[^/]+(/.*)$' '\\1' if { var(txn.prefix) -m found }",
-    '  http-request set-dst var(txn.address)',
-    '  http-request set-dst-port var(txn.serverport)',
-    '  acl from_gateway srv_name -m beg failed',
+    '  http-request set-path /%[path,field(4,/,0)] if { var(txn.prefix) -m found }',
+    '  http-request set-dst var(txn.value),field(1,|)',
+    '  http-request set-dst-port var(txn.value),field(2,|)',
     ...['service-worker-allowed', 'clear-site-data', 'strict-transport-security', 'alt-svc', 'nel', 'report-to', 'reporting-endpoints'].map(
       (name) => `  http-response del-header ${name}`,
     ),
@@ -335,8 +268,9 @@ function gatewayPart({ gatewaySocket }: HaproxyConfigOptions): readonly string[]
     'backend gateway',
     '  http-reuse safe',
     '  timeout server 1h',
-    '  http-request set-header X-Forwarded-For %[src]',
-    '  http-request set-header X-Myserver-Listener %[var(txn.listener)]',
+    '  http-request set-header X-Myserver-Listener %[fe_name]',
+    "  # A trusted proxy's client, who came to it by HTTPS.",
+    '  http-request set-header X-Myserver-Listener https if { var(txn.proxyproto) -m str https }',
     `  server gateway unix@${gatewaySocket}`,
   ];
 }

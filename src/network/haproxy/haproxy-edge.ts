@@ -19,7 +19,7 @@ import { endSessionsTo } from './sessions.ts';
 
 export interface HaproxyEdgeOptions extends Omit<HaproxyConfigOptions, 'hasTls'> {
   readonly process: HaproxyProcess;
-  /** What visitors are shown for a server that is slow or broken; `%` is written `%%`, the server's ID and port are `%[var(txn.id)]` and `%[var(txn.serverport)]`. */
+  /** What visitors are shown for a server that is slow or broken; `%` is written `%%`, the server's ID and port are in `txn.key` and `txn.value`. */
   readonly page: (failure: 'slow' | 'broken', format: PageFormat) => string;
   readonly log: Log;
 }
