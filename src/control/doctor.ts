@@ -4,7 +4,18 @@ import type { Finding } from '../core/finding.ts';
 import type { ServerId } from '../core/ids.ts';
 import { type Caller, originOf, requireAdministrator } from './caller.ts';
 import type { Diagnosis, DoctorVerbs, FindingAction } from './control.ts';
-import { diagnosis, engineAway, gatewayAway, mismatch, rulesFound, serversInTrouble, strangerFound } from './findings.ts';
+import {
+  certificatesEnding,
+  diagnosis,
+  edgeAway,
+  engineAway,
+  gatewayAway,
+  mismatch,
+  rulesFound,
+  serversInTrouble,
+  strangerFound,
+} from './findings.ts';
+import type { WebRoutes } from './web/web-routes.ts';
 import { adoptStranger, discardStranger } from './servers/strangers.ts';
 import type { ServerParts } from './servers/settings.ts';
 
@@ -20,12 +31,15 @@ export interface HostDoctor {
 export interface DoctorParts extends ServerParts {
   readonly host: HostDoctor;
   readonly isGatewayAway: () => boolean;
+  /** Why the edge that control drives is not in step; undefined: it is, or there is none. */
+  readonly edgeTrouble: () => string | undefined;
+  readonly web: Pick<WebRoutes, 'state'>;
   /** A whole pass of the reconciler. */
   readonly pass: () => Promise<void>;
 }
 
 export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
-  const { store, world, rules, host, pass, isGatewayAway } = parts;
+  const { store, world, rules, host, pass, isGatewayAway, edgeTrouble, web, clock } = parts;
 
   async function planFindings(): Promise<readonly Finding[]> {
     const leased = new Set((await store.servers.list()).map(({ id }) => id));
@@ -38,12 +52,15 @@ export function makeDoctorVerbs(parts: DoctorParts): DoctorVerbs {
     const last = world.last();
     const isInStep = await rules.isInStep().catch(() => false);
     const records = await store.servers.list();
+    const edge = edgeTrouble();
     const findings = [
       ...(trouble === undefined ? [] : [engineAway(trouble)]),
       ...(last?.isMismatch === true ? [mismatch(last.strangers.length)] : []),
       // Under a store that is not this engine's, rules made from it would close servers that nobody has decided about.
       ...(isInStep || last?.isMismatch === true ? [] : [rulesFound]),
       ...(isGatewayAway() ? [gatewayAway] : []),
+      ...(edge === undefined ? [] : [edgeAway(edge)]),
+      ...certificatesEnding(web.state().certificates, clock.now()),
       ...serversInTrouble(records),
       ...(await planFindings()),
       ...(await host.examine()),

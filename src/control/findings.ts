@@ -1,6 +1,8 @@
 /** The findings of control itself, as sentences: the engine, the store, the rules, strangers, servers in trouble. */
+import { X509Certificate } from 'node:crypto';
 import type { Finding } from '../core/finding.ts';
 import type { Stranger } from '../core/reconcile.ts';
+import type { WebCertificate } from '../core/web-certificate.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import type { Diagnosis, FindingAction } from './control.ts';
 
@@ -70,6 +72,39 @@ export const gatewayAway: Finding = {
     'Should there be none, say "bastion": { "enabled": false } in the configuration.',
   canMend: false,
 };
+
+export function edgeAway(trouble: string): Finding {
+  return {
+    code: 'edge-away',
+    severity: 'error',
+    subject: 'HAProxy',
+    found: `HAProxy, which stands before servers' pages, cannot be told what is open: ${trouble}. What it has been told before, it still does if it runs.`,
+    remedy: 'It is tried again every ten seconds. "sudo ./up" starts it; its own words are in "journalctl -u myserver-edge".',
+    canMend: false,
+  };
+}
+
+const warnBeforeMs = 7 * 86_400_000;
+
+/** For those that have run out or soon will: what renews them begins weeks before. */
+export function certificatesEnding(certificates: readonly WebCertificate[], nowMs: number): readonly Finding[] {
+  return certificates.flatMap(({ names, chain }) => {
+    const { validToDate } = new X509Certificate(chain);
+    if (validToDate.getTime() > nowMs + warnBeforeMs) return [];
+    const isOver = validToDate.getTime() <= nowMs;
+    return [
+      {
+        code: 'certificate-ending',
+        severity: isOver ? ('error' as const) : ('warning' as const),
+        subject: names[0] ?? 'the certificate',
+        found: `The certificate of ${names.join(', ')} ${isOver ? 'has run out' : 'runs out'} on ${validToDate.toISOString().slice(0, 10)}; browsers refuse pages ${isOver ? 'now' : 'then'}.`,
+        remedy:
+          'One from a file (web.certificates) is taken as soon as a newer one lies there. One by ACME is asked for by itself: why that fails is in "journalctl -u myserver-control".',
+        canMend: false,
+      },
+    ];
+  });
+}
 
 /** One for each server that has a problem. */
 export function serversInTrouble(records: readonly ServerRecord[]): readonly Finding[] {

@@ -55,6 +55,7 @@ export interface ServerControlOptions {
   readonly facts: Omit<InstallationFacts, 'plan'>;
   /** There should be a gateway, and it takes nobody in. */
   readonly isGatewayAway: () => boolean;
+  readonly edgeTrouble: () => string | undefined;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -98,7 +99,7 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
     domains: makeDomainVerbs(webParts),
     images: makeImageVerbs(parts),
     operations: makeOperationVerbs(parts),
-    doctor: makeDoctorVerbs({ ...parts, pass: reconciler.pass }),
+    doctor: makeDoctorVerbs({ ...parts, web, pass: reconciler.pass }),
     backup: makeBackupVerbs({ store }),
     events: { subscribe: events.subscribe, ...makeEventVerbs(parts) },
 

@@ -3,9 +3,8 @@ import { chown, chmod, mkdir } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
 import { messageOf } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
-import type { Service } from '../base/service.ts';
 import type { WebRoutes } from '../control/web/web-routes.ts';
-import { makeEdgeKeeper } from '../control/web/edge-keeper.ts';
+import { type EdgeKeeper, makeEdgeKeeper } from '../control/web/edge-keeper.ts';
 import { hasSystemd } from '../host/init-system.ts';
 import { makeHaproxyEdge } from '../network/haproxy/haproxy-edge.ts';
 import { makeHaproxyDaemon, makeHaproxyUnit } from '../network/haproxy/process.ts';
@@ -19,7 +18,7 @@ export const edgeUnit = 'myserver-edge.service';
 const account = 'haproxy';
 
 /** Undefined where nothing is to be served. */
-export function haproxyKeeper(config: Config, publicHost: string, web: WebRoutes, log: Log): Service | undefined {
+export function haproxyKeeper(config: Config, publicHost: string, web: WebRoutes, log: Log): EdgeKeeper | undefined {
   const { gateway, web: settings, plan } = config;
   const ports = frontPorts(config);
   const origins = webOriginsOf(config, publicHost, ports);

@@ -13,7 +13,6 @@ import { makeRecordingFiles } from '../control/gateway/recording-files.ts';
 import { leasesOnWire } from '../control/leases-on-wire.ts';
 import { makePeopleControl, type PeopleControl, type PeopleControlOptions } from '../control/people/people-control.ts';
 import { makePasses } from '../control/web/passes.ts';
-import type { WebRoutes } from '../control/web/web-routes.ts';
 import { makeServerControl } from '../control/server-control.ts';
 import type { InstallationFacts } from '../control/control.ts';
 import type { HostHands, ServerSettings } from '../control/servers/settings.ts';
@@ -78,12 +77,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     firewall,
     plan,
     rulesetOf: (servers) => rulesetFor(config, servers, gateway),
-    builder: builderFor(config),
-    recipes: { of: recipeOf, buildable: buildableHere },
-    hands: handsFor(config),
-    host: hostDoctorFor(config),
-    settings: settingsFor(config),
-    ...auditFor(config),
+    ...hostPartsFor(config),
     recordingFiles,
     facts: await factsFor(config, {
       bastion: () => gateway.bastion(),
@@ -94,6 +88,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
     passKey: passes.publicKey,
     lookupTxt: async (name) => await lookupTxt(name, config.web.nameServers),
     isGatewayAway: () => config.bastion.isEnabled && !gateway.live.isListening(),
+    edgeTrouble: () => edge?.trouble(),
     clock: systemClock,
     log,
   });
@@ -123,10 +118,23 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   control.events.subscribe(changed);
   await prepareRecordings(config, log);
   const api = await makeApi({ control, people, gateway, hostKeys: store.hostKeys, log, config: await doorsOf(config) });
+  const edge = hasHaproxyInFront(config) ? haproxyKeeper(config, publicHostOf(config), control.web, log) : undefined;
   const resources = undo.move();
   return {
-    inOrder: [kernelSettings(config, log), certificates, control, ...edgesFor(config, control.web, log), api],
+    inOrder: [kernelSettings(config, log), certificates, control, ...(edge === undefined ? [] : [edge]), api],
     [Symbol.asyncDispose]: async () => await resources.disposeAsync(),
+  };
+}
+
+/** What control has of the machine, and of the configuration as it is. */
+function hostPartsFor(config: Config) {
+  return {
+    builder: builderFor(config),
+    recipes: { of: recipeOf, buildable: buildableHere },
+    hands: handsFor(config),
+    host: hostDoctorFor(config),
+    settings: settingsFor(config),
+    ...auditFor(config),
   };
 }
 
@@ -145,11 +153,6 @@ async function factsFor(config: Config, { bastion, webPorts, isSelfCertified }: 
 function peopleFor({ quota, tokens }: Config, parts: Omit<PeopleControlOptions, 'config'>): PeopleControl {
   const config = { defaultQuota: quota, tokenLifetimeMs: tokens.lifetimeMs, longestTokenLifetimeMs: tokens.longestMs };
   return makePeopleControl({ ...parts, config });
-}
-
-function edgesFor(config: Config, web: WebRoutes, log: Log): readonly Service[] {
-  const keeper = hasHaproxyInFront(config) ? haproxyKeeper(config, publicHostOf(config), web, log) : undefined;
-  return keeper === undefined ? [] : [keeper];
 }
 
 function publicHostOf({ publicHost, engine }: Config): string {

@@ -59,6 +59,7 @@ export interface ControlRoomOptions {
   readonly hashPassword?: HostHands['hashPassword'];
   readonly lookupTxt?: (name: string) => Promise<readonly string[]>;
   readonly web?: WebOrigins;
+  readonly edgeTrouble?: string;
 }
 
 const facts: ServerControlOptions['facts'] = {
@@ -68,6 +69,11 @@ const facts: ServerControlOptions['facts'] = {
   web: () => undefined,
   isSelfCertified: () => false,
   recording: 'owner',
+};
+
+const nothingAway: Pick<ServerControlOptions, 'certificates' | 'isGatewayAway'> = {
+  certificates: () => ({ certificates: [], challenges: [], authority: undefined }),
+  isGatewayAway: () => false,
 };
 
 export async function makeControlRoom(options: ControlRoomOptions = {}): Promise<ControlRoom> {
@@ -107,8 +113,8 @@ export async function makeControlRoom(options: ControlRoomOptions = {}): Promise
       facts: { ...facts, web: () => options.web },
       passKey: '',
       lookupTxt: options.lookupTxt ?? (() => Promise.resolve([])),
-      certificates: () => ({ certificates: [], challenges: [], authority: undefined }),
-      isGatewayAway: () => false,
+      ...nothingAway,
+      edgeTrouble: () => options.edgeTrouble,
       clock: systemClock,
       log: silentLog,
     });

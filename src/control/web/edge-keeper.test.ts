@@ -56,8 +56,10 @@ suite('the keeper of an edge', () => {
     const { operations } = await room.control.servers.create(ada, { id: 3 });
     assert.equal((await room.control.operations.wait(ada, operations[0]?.id ?? '', 10_000)).state, 'done');
     assert.equal(edge.told.length, 0);
+    assert.equal(keeper.trouble(), 'HAProxy is not there');
     edge.isWell = true;
     await until(() => edge.told.at(-1)?.routes.length === 2);
+    await until(() => keeper.trouble() === undefined);
     edge.told.push({ ...room.control.web.state(), routes: [] });
     await until(() => edge.told.at(-1)?.routes.length === 2);
     await keeper.stop();

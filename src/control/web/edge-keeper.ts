@@ -15,27 +15,33 @@ export interface EdgeKeeperOptions {
   readonly lookEveryMs?: number;
 }
 
-export function makeEdgeKeeper({ web, edge, log, lookEveryMs = 10_000 }: EdgeKeeperOptions): Service {
+export interface EdgeKeeper extends Service {
+  /** Why it is not in step; undefined: it is, as of the last look. */
+  trouble(): string | undefined;
+}
+
+export function makeEdgeKeeper({ web, edge, log, lookEveryMs = 10_000 }: EdgeKeeperOptions): EdgeKeeper {
   const stopping = new AbortController();
   const { signal } = stopping;
   let loop: Promise<void> | undefined;
-  let isTold = false;
+  let trouble: string | undefined;
 
   async function setNow(): Promise<void> {
     try {
       await edge.set(web.state());
-      if (isTold) log.info({}, 'the edge is in step again');
-      isTold = false;
+      if (trouble !== undefined) log.info({}, 'the edge is in step again');
+      trouble = undefined;
     } catch (error) {
-      if (!isTold) log.error({ error: messageOf(error) }, 'the edge could not be brought in step: it is tried again and again');
-      isTold = true;
+      if (trouble === undefined)
+        log.error({ error: messageOf(error) }, 'the edge could not be brought in step: it is tried again and again');
+      trouble = messageOf(error);
     }
   }
   const setting = coalesced(setNow);
 
   async function look(): Promise<void> {
     if (setting.isWaiting() || (await edge.matches(web.state()).catch(() => false))) return;
-    if (!isTold) log.warn({}, 'the edge differs from what it was told; it is told again');
+    if (trouble === undefined) log.warn({}, 'the edge differs from what it was told; it is told again');
     await setting.run();
   }
 
@@ -48,6 +54,7 @@ export function makeEdgeKeeper({ web, edge, log, lookEveryMs = 10_000 }: EdgeKee
 
   return {
     name: 'edge keeper',
+    trouble: () => trouble,
     async start() {
       web.onChange(setting.run);
       await setting.run();

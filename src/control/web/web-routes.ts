@@ -27,9 +27,9 @@ export interface WebRoutesOptions {
   readonly store: Store;
   readonly plan: Plan;
   readonly clock: Clock;
-  /** As they are now; whoever changes them calls `settle`. */
   /** PEM, SubjectPublicKeyInfo. */
   readonly passKey: string;
+  /** As they are now; whoever changes them calls `settle`. */
   readonly certificates: () => Pick<WebState, 'certificates' | 'challenges' | 'authority'>;
 }
 
