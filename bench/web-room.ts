@@ -22,7 +22,7 @@ import { lacksHaproxy, makeHaproxyRoom } from '../e2e/haproxy-room.ts';
 const proxyCore = '0';
 export const loadCore = '1';
 const hallPath = fileURLToPath(new URL('web-hall.ts', import.meta.url));
-const embeddedPath = fileURLToPath(new URL('web-embedded.ts', import.meta.url));
+const embeddedPath = fileURLToPath(new URL('../e2e/embedded-edge.ts', import.meta.url));
 
 export interface Contender {
   readonly name: string;
