@@ -15,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import type { WebPorts } from '../core/web-origins.ts';
 import type { WebRoute, WebState } from '../core/web-route.ts';
@@ -252,6 +253,26 @@ export function edgeByHttp2(name: string, make: () => Promise<SecureRoom>, endsC
       await once(stream, 'data');
       stream.close(constants.NGHTTP2_CANCEL);
       await left;
+    });
+
+    test('attack: a stream that its visitor resets, with whatever code, ends nothing but itself', async () => {
+      for (const path of ['/endless', '/count', '/www/77/', '/large'])
+        for (let code = 0; code <= 13; code += 1) {
+          const by = open();
+          const stream = begin(
+            path,
+            { ':method': path === '/count' ? 'POST' : 'GET', ':authority': path === '/www/77/' ? `www.${domain}` : own },
+            by,
+          );
+          stream.on('error', () => {}).resume();
+          if (path === '/count') stream.write('some');
+          // Some before the answer has begun, some after it.
+          await (code % 2 === 0 ? new Promise(setImmediate) : Promise.race([once(stream, 'response').catch(() => {}), sleep(50)]));
+          stream.close(code);
+          await new Promise((resolve) => (stream.closed ? setImmediate(resolve) : stream.once('close', resolve)));
+          by.close();
+        }
+      assert.equal((await get('/after')).status, 200);
     });
 
     test('attack: an authority and a Host that differ, and an authority that is no name, reach nobody', async () => {
