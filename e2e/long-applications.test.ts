@@ -17,7 +17,7 @@ const skip = isLong
   : 'takes minutes: set MYSERVER_TEST_LONG=1';
 const timeout = 300_000;
 
-const ids = { flask: 3, express: 4, php: 5, vite: 6, jupyter: 7 } as const;
+const ids = { flask: 3, express: 4, php: 5, vite: 6, jupyter: 7, ide: 8 } as const;
 
 const flaskProgram = `
 from flask import Flask, redirect, render_template_string, request, session, url_for
@@ -179,5 +179,43 @@ suite('applications below a prefix', { skip }, () => {
       (texts) => texts.some((text) => text.includes('42')),
     );
     assert.deepEqual(visit.failures, []);
+  });
+
+  test('code-server: a terminal in the browser writes a file, and the editor shows it', { timeout: 600_000 }, async () => {
+    const { installation } = room.bastion;
+    await room.npm(ids.ide, ['code-server'], {});
+    const program = './node node_modules/code-server/out/node/entry.js';
+    await room.serve(
+      ids.ide,
+      8000,
+      `mkdir /opt/work; SHELL=/bin/bash PATH=/opt/app:$PATH exec ${program} --auth none --disable-workspace-trust --bind-addr 0.0.0.0:8000 /opt/work`,
+    );
+    await using visit = await room.visit(`/usr/${ids.ide}/`);
+    const { page } = visit;
+    await page.locator('.monaco-workbench .explorer-folders-view').waitFor({ timeout: 60_000 });
+    const terminals = page.locator('textarea.xterm-helper-textarea');
+    await soonIs(
+      async () => {
+        await page.keyboard.press('Control+Shift+Backquote');
+        await page.waitForTimeout(5000);
+        return await terminals.count();
+      },
+      (count) => count > 0,
+      10,
+    );
+    await page.locator('.xterm-screen:visible').click();
+    await page.keyboard.type('echo $((6 * 7)) > answer.txt\n', { delay: 20 });
+    await soonIs(
+      async () => await inside(installation, ids.ide, 'cat /opt/work/answer.txt 2>&1 || true'),
+      (text) => text.trim() === '42',
+    );
+    await page.locator('.explorer-folders-view >> text=answer.txt').dblclick();
+    await soonIs(
+      async () => await page.locator('.editor-instance .view-line').allInnerTexts(),
+      (lines) => lines[0] === '42',
+    );
+    // Its proprietary module is not there by itself either, and its gallery is on another host.
+    const others = butIcons(visit.failures).filter((text) => text.includes('pages.example/') && !text.includes('/vsda/'));
+    assert.deepEqual(others, []);
   });
 });

@@ -40,8 +40,8 @@ const dailyClients = [
   'pebble',
   'chromium',
 ];
-/** The network of a machine that `./up` is run on whole. */
-const longClients = ['slirp4netns'];
+/** The network of a machine that `./up` is run on whole, and what code-server's modules are built with. */
+const longClients = ['slirp4netns', 'libkrb5-dev'];
 
 const help = `sudo ./test              everything that can break daily
 sudo ./test --long       and the long tests: every crash point, faults, fuzzing, load

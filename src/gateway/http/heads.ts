@@ -101,7 +101,8 @@ export function inwardHead(raw: readonly string[], passage: Passage, upgrade?: s
     String(port),
     ...(prefix === '' ? [] : ['X-Forwarded-Prefix', prefix]),
     'Forwarded',
-    `for=${forwardedFor};host="${host.replaceAll(/["\\]/gu, '')}";proto=${proto}`,
+    // Without its host, which Host says as it came: code-server compares the value, quotes and all, with Origin.
+    `for=${forwardedFor};proto=${proto}`,
     ...(visitor === undefined ? [] : ['X-Myserver-Identity', visitor.identity]),
     ...(visitor?.person === undefined ? [] : ['X-Myserver-Person', visitor.person]),
     ...(upgrade === undefined ? [] : ['Connection', 'Upgrade', 'Upgrade', upgrade]),

@@ -116,9 +116,10 @@ function frontend(listener: WebListener, options: HaproxyConfigOptions): readonl
     `  http-request add-header X-Forwarded-Proto ${proto}`,
     '  http-request add-header X-Forwarded-Host %[req.hdr(host)]',
     `  http-request add-header X-Forwarded-Port ${port}`,
+    '  # Without its host, which Host says as it came: code-server compares the value, quotes and all, with Origin.',
     '  acl is_v6 src -m sub :',
-    `  http-request add-header Forwarded 'for=%[src];host="%[req.hdr(host)]";proto=${proto}' unless is_v6`,
-    `  http-request add-header Forwarded 'for="[%[src]]";host="%[req.hdr(host)]";proto=${proto}' if is_v6`,
+    `  http-request add-header Forwarded 'for=%[src];proto=${proto}' unless is_v6`,
+    `  http-request add-header Forwarded 'for="[%[src]]";proto=${proto}' if is_v6`,
     ...thought,
     '  default_backend gateway',
   ];
