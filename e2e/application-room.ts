@@ -1,6 +1,6 @@
 /** Servers with real applications of Debian and npm, and a browser on the machine outside that visits them through HAProxy by HTTPS. */
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
@@ -8,6 +8,7 @@ import { runProcess } from '../src/testing/run-process.ts';
 import { type BastionRoom, makeBastionRoom } from './bastion-room.ts';
 import { launchChromium } from './chromium.ts';
 import { inside, putInside } from './inside.ts';
+import { chromiumOutside } from './portal-room.ts';
 
 export interface ApplicationRoom extends AsyncDisposable {
   readonly bastion: BastionRoom;
@@ -37,12 +38,10 @@ export async function makeApplicationRoom(ids: readonly number[]): Promise<Appli
   const web = { edge: 'haproxy', port: 80, httpsPort: 443, domain: applicationDomain };
   const bastion = undo.use(await makeBastionRoom({ config: { web } }));
   const { installation, host } = bastion;
-  const { dir, enterClient } = installation.engine;
+  const { dir } = installation.engine;
   await bastion.person('jbond007', '--role', 'administrator');
   for (const id of ids) await installation.ok('create', String(id), '--admin', 'jbond007', '--mem', '2G');
-  const program = join(dir, 'chromium');
-  await writeFile(program, `#!/bin/sh\nexec ${enterClient.map((word) => `'${word}'`).join(' ')} /usr/bin/chromium "$@"\n`);
-  await chmod(program, 0o755);
+  const program = await chromiumOutside(installation);
   const browser = await launchChromium({ [`*.${applicationDomain}`]: host, [applicationDomain]: host }, program);
   undo.defer(async () => await browser.close());
 

@@ -4,8 +4,8 @@
  */
 import { build, type Plugin } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 
 const root = join(import.meta.dirname, '..');
 
@@ -49,6 +49,42 @@ export async function buildProgram(outDir: string, entryPoints: Readonly<Record<
     logLevel: 'warning',
   });
   await copyFile(join(root, 'package.json'), join(outDir, 'package.json'));
+  await buildPortal(join(outDir, 'portal'));
+}
+
+/** The portal's pages and what they load, under names that change with what is in them. */
+async function buildPortal(outDir: string): Promise<void> {
+  const web = join(root, 'src/web');
+  const { metafile } = await build({
+    entryPoints: {
+      portal: join(web, 'main.tsx'),
+      terminal: join(web, 'terminal/main.tsx'),
+      'portal-style': join(web, 'style.css'),
+      'terminal-style': join(web, 'terminal/terminal.css'),
+    },
+    outdir: join(outDir, 'assets'),
+    entryNames: '[name]-[hash]',
+    chunkNames: 'part-[hash]',
+    bundle: true,
+    splitting: true,
+    minify: true,
+    metafile: true,
+    platform: 'browser',
+    target: 'es2023',
+    format: 'esm',
+    tsconfig: join(root, 'tsconfig.web.json'),
+    legalComments: 'linked',
+    logLevel: 'warning',
+  });
+  const names = Object.keys(metafile.outputs).map((path) => basename(path));
+  const named = (start: string, end: string) =>
+    names.find((name) => name.startsWith(`${start}-`) && name.endsWith(end) && !name.startsWith(`${start}-style`)) ?? '';
+  for (const page of ['index', 'terminal']) {
+    const text = await readFile(join(web, `${page}.html`), 'utf8');
+    const start = page === 'index' ? 'portal' : page;
+    const style = names.find((name) => name.startsWith(`${start}-style-`) && name.endsWith('.css')) ?? '';
+    await writeFile(join(outDir, `${page}.html`), text.replace(`${start}.css`, style).replace(`${start}.js`, named(start, '.js')));
+  }
 }
 
 if (process.argv[1] === import.meta.filename) await buildProgram(join(root, 'dist'));

@@ -82,6 +82,7 @@ async function check(): Promise<boolean> {
   const results = [
     await run(bin('tsc'), ['-p', 'tsconfig.json']),
     await run(bin('tsc'), ['-p', 'tsconfig.portable.json']),
+    await run(bin('tsc'), ['-p', 'tsconfig.web.json']),
     await run(bin('oxlint'), ['--type-aware', '--quiet']),
     await run(bin('oxfmt'), ['--check', '.']),
     await run(bin('knip'), ['--no-progress']),

@@ -23,6 +23,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   commands: ['client', 'contract'],
   cli: ['commands', 'client', 'transport', 'contract', 'daemon'],
   gateway: ['commands', 'client', 'transport', 'contract', 'network'],
+  web: ['client', 'contract'],
   daemon: ['store', 'engines', 'network', 'host', 'control', 'rest', 'gateway', 'client', 'transport', 'contract'],
   testing: [
     'store',
@@ -71,7 +72,7 @@ function importsOf(file: string): readonly string[] {
   return found.map(([, from, dynamic, bare]) => from ?? dynamic ?? bare ?? '');
 }
 
-const files = globSync('**/*.ts', { cwd: src }).filter((file) => file.includes('/') && !isTestFile(file));
+const files = globSync('**/*.{ts,tsx}', { cwd: src }).filter((file) => file.includes('/') && !isTestFile(file));
 const inside: readonly Import[] = files.flatMap((from) =>
   importsOf(from)
     .filter((to) => to.startsWith('.'))

@@ -298,6 +298,7 @@ export class MemoryControl {
           since: madeAt,
           bytesIn: 512,
           bytesOut: 3 * 2 ** 20,
+          terminal: null,
         },
       ],
     }),

@@ -61,6 +61,9 @@ const LiveSessionSchema = Type.Object({
       { description: 'where a forward leads that leads to no server: what an administrator has listed' },
     ),
   ),
+  terminal: Type.Optional(
+    Type.String({ maxLength: 40, description: "of a terminal in a browser: by which its person's pages take it up again" }),
+  ),
   detail: text(200),
   sinceMs: Type.Integer(),
   bytesIn: Type.Integer({ minimum: 0 }),
@@ -158,6 +161,23 @@ export const internalRoutes = {
     summary: 'Where a forward that names this host and port leads for this person',
     body: body({ credential, host: text(255), port: Type.Integer({ minimum: 0, maximum: 65_535 }) }),
     response: DestinationSchema,
+  },
+  terminalEnter: {
+    method: 'POST',
+    path: '/terminals/enter',
+    name: 'terminalEnter',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 200,
+    summary: 'What a ticket for a terminal in a browser is good for, once',
+    body: body({ ticket: text(100), fromAddress: address }),
+    response: Type.Object({
+      credential: Type.String(),
+      person: Type.String(),
+      server: Type.Integer(),
+      generation: Type.String(),
+      user: nullable(Type.String()),
+    }),
   },
   sign: {
     method: 'POST',

@@ -346,6 +346,7 @@ export const SessionSchema = Type.Object(
     since: time(),
     bytesIn: Type.Integer({ minimum: 0, description: 'from the person' }),
     bytesOut: Type.Integer({ minimum: 0, description: 'to the person' }),
+    terminal: nullable(Type.String({ description: 'of a terminal in a browser, for its person alone: by which it is taken up again' })),
   },
   { $id: 'Session' },
 );

@@ -9,11 +9,19 @@ import { watchRoom } from '../gateway/bastion/recording-room.ts';
 import { makeTelling } from '../gateway/bastion/telling.ts';
 import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
 import { makeDeskLink } from '../gateway/http/desk-link.ts';
+import { consoleService } from '../gateway/console/console-service.ts';
+import { makeTerminals } from '../gateway/console/terminals.ts';
+import { makeWorkerDoor } from '../gateway/console/worker-door.ts';
+import { makeApiRelay } from '../gateway/portal/api-relay.ts';
+import { loadAssets } from '../gateway/portal/assets.ts';
+import { makePortal } from '../gateway/portal/portal.ts';
 import type { WebOrigins } from '../core/web-origins.ts';
 import { type HttpEdgeOptions, makeHttpEdge } from '../gateway/http/http-edge.ts';
 import { makeWebFollowing } from '../gateway/http/web-following.ts';
 import type { Config } from './config.ts';
-import { gatewaySocketPath } from './gateway-socket.ts';
+
+import { consolesDir, gatewaySocketPath, portalSocketPath } from './gateway-socket.ts';
+import { portalFiles } from './portal-files.ts';
 import { frontSockets, hasHaproxyInFront } from './edge-kind.ts';
 import type { GatewayPorts } from './gateway-ports.ts';
 import { letBuffersPass } from './heap.ts';
@@ -29,13 +37,17 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
   const hello = await untilControlAnswers(link, log);
   const ledger = makeLedger(systemClock);
   let drainMs = 0;
+  let drainUntil = 0;
   process.once('SIGHUP', () => {
     drainMs = config.gateway.drainMs;
+    drainUntil = Date.now() + drainMs;
   });
   // To one that drains already, too: what it still has to tell for the audit is told before the first process kills it.
   process.on('SIGTERM', () => {
     drainMs = 0;
+    drainUntil = 0;
   });
+  const recorder = { ...config.gateway.recordings, isDiskLow: watchRoom(config.gateway.recordings.dir) };
   const bastion = makeBastion({
     link,
     ledger,
@@ -45,12 +57,14 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
     publicHost: hello.publicHost,
     version: hello.version,
     port,
-    recorder: { ...config.gateway.recordings, isDiskLow: watchRoom(config.gateway.recordings.dir) },
+    recorder,
     hostKey: hello.hostKey,
     listen: { host: config.gateway.host, port },
     drainMs: () => drainMs,
     onListening: () => telling.nudge(),
   });
+  const door = makeWorkerDoor(consolesDir(config.runDir));
+  const terminals = makeTerminals({ link, ledger, log, door, recorder });
   const origins = webOriginsOf(config, hello.publicHost, webPorts);
   const edge =
     origins === undefined
@@ -60,6 +74,7 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
           network: hello.network,
           listen: listenFor(config, origins),
           desk: makeDeskLink(link),
+          portal: makePortal({ api: makeApiRelay(portalSocketPath(config.runDir)), assets: await loadAssets(portalFiles()), terminals }),
           trustedProxies: config.web.trustedProxies,
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
@@ -73,7 +88,10 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
     webPorts: () => (hasHaproxyInFront(config) ? origins?.ports : edge?.ports()),
   });
   ledger.onChange(() => telling.nudge());
-  const web = edge === undefined ? [] : [makeWebFollowing({ link, edge, log }), edge];
+  const web =
+    edge === undefined
+      ? []
+      : [makeWebFollowing({ link, edge, log }), consoleService({ terminals, door, log, drainUntil: () => drainUntil }), edge];
   await runServices([telling, ...web, bastion], log, { longestEndMs: () => drainMs + 8000 });
   process.exit(0);
 }

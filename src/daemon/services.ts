@@ -33,13 +33,13 @@ import { openStore } from '../store/open.ts';
 import type { ServerRecord } from '../store/servers.ts';
 import { accountOf, groupOfUser } from './account.ts';
 import { rulesFile, type Config } from './config.ts';
-import { gatewaySocketPath } from './gateway-socket.ts';
+import { consolesDir, gatewaySocketPath, portalSocketPath } from './gateway-socket.ts';
 import { certificatesFor } from './certificates.ts';
 import { hasHaproxyInFront } from './edge-kind.ts';
 import { haproxyKeeper } from './edge-services.ts';
 import { hostDoctorFor } from './host-doctor.ts';
 import { hostWantedOf } from './host-wanted.ts';
-import { makeRecordingsDir } from './recordings-dir.ts';
+import { makeGatewayDir } from './gateway-dir.ts';
 import { makeRunDir } from './run-dir.ts';
 import { guessPublicHost } from './public-host.ts';
 import { readVersion } from './version.ts';
@@ -117,6 +117,7 @@ export async function makeServices(config: Config, log: Log): Promise<Services> 
   });
   control.events.subscribe(changed);
   await prepareRecordings(config, log);
+  await prepareConsoles(config, log);
   const api = await makeApi({ control, people, gateway, hostKeys: store.hostKeys, log, config: await doorsOf(config) });
   const edge = hasHaproxyInFront(config) ? haproxyKeeper(config, publicHostOf(config), control.web, log) : undefined;
   const resources = undo.move();
@@ -160,22 +161,19 @@ function publicHostOf({ publicHost, engine }: Config): string {
 }
 
 async function doorsOf(config: Config) {
+  const groupId = await gatewayGroup(config);
   return {
     rootSocket: join(config.runDir, 'root.sock'),
-    gatewaySocket: await gatewaySocket(config),
+    gatewaySocket: groupId === undefined ? undefined : { path: gatewaySocketPath(config.runDir), groupId },
+    portalSocket: groupId === undefined || !config.web.isEnabled ? undefined : { path: portalSocketPath(config.runDir), groupId },
     local: { host: config.api.host, port: config.api.port },
     names: config.api.allowedHosts,
   };
 }
 
-/** Undefined, and told, where the account that may open it is missing: then nothing but the bastion is missing. */
-async function gatewaySocket({
-  runDir,
-  gateway,
-  bastion,
-}: Config): Promise<{ readonly path: string; readonly groupId: number } | undefined> {
-  const groupId = bastion.isEnabled ? await groupOfUser(gateway.user) : undefined;
-  return groupId === undefined ? undefined : { path: gatewaySocketPath(runDir), groupId };
+/** Who may open the gateway's sockets. Undefined where that account is missing: then nothing but the gateway is missing. */
+async function gatewayGroup({ gateway, bastion }: Config): Promise<number | undefined> {
+  return bastion.isEnabled ? await groupOfUser(gateway.user) : undefined;
 }
 
 /** A place that cannot be made is told of: sessions go on without being recorded. */
@@ -183,8 +181,17 @@ async function prepareRecordings({ bastion, gateway }: Config, log: Log): Promis
   const account = bastion.isEnabled && bastion.recording !== 'off' ? await accountOf(gateway.user) : undefined;
   if (account === undefined) return;
   const { dir } = gateway.recordings;
-  await makeRecordingsDir(dir, account).catch((error: unknown) =>
+  await makeGatewayDir(dir, account).catch((error: unknown) =>
     log.warn({ dir, error: messageOf(error) }, 'the directory of recordings could not be made: nothing can be recorded'),
+  );
+}
+
+/** Where the gateway's workers find each other. Without it a browser's terminal is found again only where its connection meets the same worker. */
+async function prepareConsoles({ runDir, web, bastion, gateway }: Config, log: Log): Promise<void> {
+  const account = bastion.isEnabled && web.isEnabled ? await accountOf(gateway.user) : undefined;
+  if (account === undefined) return;
+  await makeGatewayDir(consolesDir(runDir), account).catch((error: unknown) =>
+    log.warn({ dir: consolesDir(runDir), error: messageOf(error) }, 'the directory of browser terminals could not be made'),
   );
 }
 

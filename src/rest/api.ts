@@ -22,6 +22,8 @@ export interface ApiConfig {
   readonly rootSocket: string | undefined;
   /** Where the gateway asks. Undefined: there is none. */
   readonly gatewaySocket: PrivateSocket | undefined;
+  /** Where the gateway passes on what people elsewhere ask. Undefined: there is no such door. */
+  readonly portalSocket: PrivateSocket | undefined;
   /** Where the local door listens; port 0 takes any. Undefined: no such door. */
   readonly local: { readonly host: string; readonly port: number } | undefined;
   /** Names that the local door answers for beside the loopback ones. */
@@ -35,6 +37,7 @@ export interface ApiConfig {
 const defaultApiConfig: ApiConfig = {
   rootSocket: '/run/myserver/root.sock',
   gatewaySocket: undefined,
+  portalSocket: undefined,
   local: { host: '127.0.0.1', port: 9440 },
   names: [],
   origins: [],
@@ -83,6 +86,8 @@ export async function makeApi({ control, people, gateway, hostKeys, log, config:
   const rootDoor = await makeDoor({ kind: 'root', ...common });
   const localDoor = await makeDoor({ kind: 'local', ...common });
   const gatewayDoor = await makeDoor({ kind: 'gateway', ...common, routes: [...routes, ...bindInternal(parts)] });
+  const portalDoor = await makeDoor({ kind: 'portal', ...common });
+  const doors = [rootDoor, localDoor, gatewayDoor, portalDoor];
   const started = new AsyncDisposableStack();
   const localUrl = () => {
     const address = localDoor.server.address();
@@ -96,9 +101,9 @@ export async function makeApi({ control, people, gateway, hostKeys, log, config:
     localUrl,
     async start() {
       started.defer(async () => {
-        for (const door of [rootDoor, localDoor, gatewayDoor]) await door.close();
+        for (const door of doors) await door.close();
       });
-      for (const door of [rootDoor, localDoor, gatewayDoor]) await door.ready();
+      for (const door of doors) await door.ready();
       const open = async (door: FastifyInstance, socket: PrivateSocket): Promise<void> => {
         const remove = await listenPrivately(door.server, socket);
         started.defer(() => end(door.server));
@@ -108,6 +113,7 @@ export async function makeApi({ control, people, gateway, hostKeys, log, config:
         await open(gatewayDoor, config.gatewaySocket);
         log.info({ path: config.gatewaySocket.path }, "the gateway's door is open");
       }
+      if (config.portalSocket !== undefined) await open(portalDoor, config.portalSocket);
       if (config.rootSocket !== undefined) {
         await open(rootDoor, { path: config.rootSocket });
         log.info({ path: config.rootSocket }, "root's door is open");

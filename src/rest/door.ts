@@ -13,7 +13,7 @@ import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
 import type { PeopleControl } from '../control/people/people-control.ts';
 import { guardAgainstPages, type BrowserGuardOptions } from './browser-guard.ts';
 import type { EventStreams } from './event-stream.ts';
-import { type DoorKind, type Gate, makeGate, type Session } from './gate.ts';
+import { type DoorKind, type Gate, makeGate, peerOf, type Session } from './gate.ts';
 import { takeOnlyJson } from './json-body.ts';
 import { knownHostsPath } from './known-hosts.ts';
 import { documentOf, eventsDocument, openapiPath, registerOpenapi } from './openapi.ts';
@@ -40,7 +40,7 @@ export interface DoorOptions {
 /** A request that takes longer to arrive than this holds a connection that others need; the answer may take its time. */
 const timeouts = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 10_000 };
 const mostHeaderBytes = 16_384;
-const mostConnections = { root: 1000, local: 1000, gateway: 20_000 } as const;
+const mostConnections = { root: 1000, local: 1000, gateway: 20_000, portal: 20_000 } as const;
 /** A worker tells all its sessions at once, and what must end is ended by the answer alone: fifty thousand have 30 MiB. */
 const longestGatewayBytes = 32 * 2 ** 20;
 /** Longer than any fingerprint, finding or token ID. */
@@ -123,7 +123,7 @@ function addRoute(
     url: prefix + route.path,
     schema: documentOf(route),
     bodyLimit: route.door === 'gateway' ? longestGatewayBytes : longestBodyBytes,
-    ...(route.name === 'login' ? { config: { rateLimit: loginLimit(loginsPerMinute) } } : {}),
+    ...(route.name === 'login' ? { config: { rateLimit: loginLimit(kind, loginsPerMinute) } } : {}),
     // Before the body is read: a stranger does not make us parse.
     async onRequest(request) {
       if (isForAnybody || route.door === 'gateway') return;
@@ -153,11 +153,11 @@ function addRoute(
   });
 }
 
-function loginLimit(max: number) {
+function loginLimit(kind: DoorKind, max: number) {
   return {
     max,
     timeWindow: 60_000,
-    keyGenerator: ({ socket }: FastifyRequest) => networkOf(socket.remoteAddress ?? ''),
+    keyGenerator: ({ headers, socket }: FastifyRequest) => networkOf(peerOf(kind, headers, socket.remoteAddress) ?? ''),
     errorResponseBuilder: (_request: FastifyRequest, { ttl }: { readonly ttl: number }) => {
       const retryAfterSeconds = Math.max(1, Math.ceil(ttl / 1000));
       return fault('too-many-tries', `too many sign-ins from this address; try again in ${retryAfterSeconds} s`, {

@@ -1,8 +1,10 @@
 /** Who a request comes from, and whether they may call that route at all. What they may do there is control's to decide. */
 import type { IncomingHttpHeaders } from 'node:http';
+import { isIP } from 'node:net';
 import type { PersonActor } from '../core/access.ts';
 import { fault } from '../core/errors.ts';
 import { plainAddress } from '../core/peer-address.ts';
+import { clientAddressHeader } from '../contract/portal.ts';
 import type { Door } from '../contract/route.ts';
 import { type Caller, isAdministrator } from '../control/caller.ts';
 import type { GatewayCallers } from '../control/gateway/gateway-callers.ts';
@@ -25,8 +27,11 @@ export interface Gate {
   }): Promise<Session>;
 }
 
-/** `root`: opening it is the proof of being root. `local`: password or token. `gateway`: what control gave the gateway at a person's sign-in. */
-export type DoorKind = 'root' | 'local' | 'gateway';
+/**
+ * `root`: opening it is the proof of being root. `local`: password or token. `gateway`: what control gave the gateway at a person's sign-in. `portal`: as
+ * `local`, for people elsewhere whose requests the gateway passes on as they are; it says where they come from.
+ */
+export type DoorKind = 'root' | 'local' | 'gateway' | 'portal';
 
 export interface GateOptions {
   readonly kind: DoorKind;
@@ -64,8 +69,8 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
   return {
     // The command line says so of itself; it changes one word in the audit and nothing else.
     approach: (headers, fromAddress) => ({
-      via: kind === 'gateway' ? 'ssh' : headers['x-myserver-via'] === 'cli' ? 'cli' : isRootDoor ? 'root' : 'rest',
-      fromAddress: isRootDoor || fromAddress === undefined ? undefined : plainAddress(fromAddress),
+      via: viaOf(kind, headers),
+      fromAddress: isRootDoor ? undefined : peerOf(kind, headers, fromAddress),
     }),
     async admit({ headers, approach, door, name, isForPasswordChange }) {
       const session = await signIn(headers, approach, isForPasswordChange);
@@ -81,6 +86,20 @@ export function makeGate({ kind, people, gatewayCallers }: GateOptions): Gate {
       return session;
     },
   };
+}
+
+function viaOf(kind: DoorKind, headers: IncomingHttpHeaders): Approach['via'] {
+  if (kind === 'gateway') return 'ssh';
+  if (headers['x-myserver-via'] === 'cli') return 'cli';
+  if (kind === 'root') return 'root';
+  return kind === 'portal' && headers.origin !== undefined ? 'web' : 'rest';
+}
+
+/** Where a request comes from. Only the gateway can open the portal's door, and its word is all that there is. */
+export function peerOf(kind: DoorKind, headers: IncomingHttpHeaders, socketAddress: string | undefined): string | undefined {
+  const told = headers[clientAddressHeader];
+  const address = kind === 'portal' ? (typeof told === 'string' && isIP(told) !== 0 ? told : undefined) : socketAddress;
+  return address === undefined ? undefined : plainAddress(address);
 }
 
 function passwordExpired(remedy: string): Error {

@@ -41,6 +41,10 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       const found = await gateway.destination(body.credential, body.host, body.port);
       return found.kind === 'listed' ? found : { kind: 'server' as const, place: placeView(found.place), port: found.port };
     },
+    terminalEnter({ body: { ticket, fromAddress } }) {
+      const { id, user, ...entered } = gateway.terminals.enter(ticket, fromAddress);
+      return Promise.resolve({ ...entered, server: id, user: user ?? null });
+    },
     async sign({ body }) {
       return { signature: (await gateway.sign(body.credential, body.generation, bytes(body.signedData))).toString('base64') };
     },
@@ -49,8 +53,9 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       return undefined;
     },
     async live({ params, body }) {
-      const sessions = body.sessions.map(({ generation, listed, ...session }) => ({
+      const sessions = body.sessions.map(({ generation, listed, terminal, ...session }) => ({
         ...session,
+        terminal,
         generation: generation ?? undefined,
         listed,
       }));

@@ -230,8 +230,10 @@ export function sessionView({
   sinceMs,
   bytesIn,
   bytesOut,
+  terminal,
 }: ShownSession): wire.SessionView {
-  return { id, person, from: fromAddress ?? null, kind, serverId: serverId ?? null, detail, since: time(sinceMs), bytesIn, bytesOut };
+  const where = { from: fromAddress ?? null, serverId: serverId ?? null, terminal: terminal ?? null };
+  return { id, person, kind, ...where, detail, since: time(sinceMs), bytesIn, bytesOut };
 }
 
 export function recordingView({ name, serverId, generation, person, startedMs, bytes }: ShownRecording): wire.RecordingView {

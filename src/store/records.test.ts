@@ -237,6 +237,7 @@ suite('tokens', () => {
       label: 'laptop',
       createdMs: t.clock.nowMs,
       expiresMs: t.clock.nowMs + 100,
+      lifetimeMs: 100,
       lastUsedMs: undefined,
       revoked: false,
     });
@@ -259,6 +260,24 @@ suite('tokens', () => {
     assert.equal(await tokens.live('two'), undefined);
     assert.equal(await tokens.prune(), 2);
     assert.deepEqual(await tokens.list(alice), []);
+  });
+
+  test('tokens.renew gives another secret; the former one is good until a time, and after it tells of a copy', async () => {
+    await using t = await makeTestStore();
+    const { tokens } = t.store;
+    const { id } = await tokens.add({ person: alice, secretHash: 'a', label: '', expiresMs: t.clock.nowMs + 100 });
+    const renewed = await tokens.renew(id, { secretHash: 'b', expiresMs: t.clock.nowMs + 500, formerUntilMs: t.clock.nowMs + 10 });
+    assert.deepEqual([renewed.id, renewed.expiresMs, renewed.lifetimeMs], [id, t.clock.nowMs + 500, 100]);
+    for (const good of ['a', 'b']) assert.equal((await tokens.live(good))?.id, id);
+    assert.equal(await tokens.outlived('a'), undefined);
+    t.clock.nowMs += 10;
+    assert.equal(await tokens.live('a'), undefined);
+    assert.equal((await tokens.outlived('a'))?.id, id);
+    assert.equal(await tokens.outlived('b'), undefined);
+    assert.equal((await tokens.live('b'))?.id, id);
+    await tokens.revoke(id);
+    assert.equal(await tokens.outlived('a'), undefined);
+    await assert.rejects(tokens.renew(id, { secretHash: 'c', expiresMs: 0, formerUntilMs: 0 }), { code: 'no-such-token' });
   });
 
   test('tokens.revokeAll ends all of one person’s and says how many were live', async () => {

@@ -156,6 +156,8 @@ export interface Token {
   readonly label: string;
   readonly createdMs: number;
   readonly expiresMs: number;
+  /** From one renewal to the end, without another. */
+  readonly lifetimeMs: number;
   readonly lastUsedMs: number | undefined;
   readonly revoked: boolean;
 }
@@ -168,8 +170,12 @@ export interface Tokens {
     readonly label: string;
     readonly expiresMs: number;
   }): Promise<Token>;
-  /** The token if it is neither revoked nor expired and its person not disabled. */
+  /** The token if it is neither revoked nor expired and its person not disabled; by its former secret, too, while that is good. */
   live(secretHash: string): Promise<Token | undefined>;
+  /** Another secret for the same token. The one before is good until `formerUntilMs`. Throws `no-such-token`. */
+  renew(id: string, next: { readonly secretHash: string; readonly expiresMs: number; readonly formerUntilMs: number }): Promise<Token>;
+  /** The token that lives on and whose former secret, which is good no more, this is: two have copies of it. */
+  outlived(secretHash: string): Promise<Token | undefined>;
   /** Notes the use, at most once a minute for each token, so that reading does not become writing. */
   touch(id: string): Promise<void>;
   get(id: string): Promise<Token | undefined>;

@@ -48,6 +48,17 @@ export const peopleRoutes = {
     summary: "One's own tokens",
     response: listOf('tokens', s.TokenSchema),
   },
+  renewToken: {
+    method: 'POST',
+    path: '/tokens/current/renewal',
+    name: 'renewToken',
+    tag: 'tokens',
+    door: 'signed-in',
+    status: 201,
+    summary:
+      'Another secret for the token that asks, for as long again; the one before is good for a minute more, and shown later it ends both',
+    response: Type.Object({ token: Type.String(), id: Type.String(), expiresAt: Type.String() }),
+  },
   revokeToken: {
     method: 'DELETE',
     path: '/tokens/:id',

@@ -122,6 +122,18 @@ export const serverRoutes = {
     body: Type.Object({ user: optionalText(64) }, { additionalProperties: false }),
     response: s.OneTimePasswordSchema,
   },
+  openTerminal: {
+    method: 'POST',
+    path: '/servers/:id/terminal',
+    name: 'openTerminal',
+    tag: 'servers',
+    door: 'signed-in',
+    status: 201,
+    summary: 'A ticket for a terminal in a browser, shown once by its WebSocket (/console/terminal) within half a minute',
+    params: idParams,
+    body: Type.Object({ user: optionalText(64) }, { additionalProperties: false }),
+    response: Type.Object({ ticket: Type.String() }),
+  },
   addGatewayKey: {
     method: 'PUT',
     path: '/servers/:id/gateway-key',

@@ -59,6 +59,10 @@ export function makeGatewayCallers({ store, credentials, clock, authorities }: G
         const hash = await store.people.passwordHash(name);
         return hash !== undefined && [proof.tag, kept.get(credential)].includes(passwordTag(hash));
       }
+      case 'token': {
+        const token = await store.tokens.get(proof.id);
+        return token !== undefined && token.person === name && !token.revoked && token.expiresMs > clock.now();
+      }
       case 'certificate':
         return proof.expiresMs > clock.now() && authorities.some((line) => keyFingerprint(line.split(' ')[1] ?? '') === proof.authority);
       default:
@@ -86,7 +90,7 @@ export function makeGatewayCallers({ store, credentials, clock, authorities }: G
         keepSignedIn: (hash) => keep(credential, hash),
       },
       // Whoever came by a key has no use for the password that expired.
-      passwordMustChange: person.passwordMustChange && statement.proof.kind === 'password',
+      passwordMustChange: person.passwordMustChange && ['password', 'token'].includes(statement.proof.kind),
       recheck: async () => await actorOf(statement, credential),
     };
   }

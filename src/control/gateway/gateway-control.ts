@@ -30,6 +30,7 @@ import { type ListedDestination, listedFor } from './listed-destinations.ts';
 import type { RecordingFiles } from './recording-files.ts';
 import { makeRecordings, type Recordings } from './recordings.ts';
 import { type Credentials, makeCredentials } from './session-credential.ts';
+import { makeTerminalDesk, type TerminalDesk } from './terminal-desk.ts';
 import { makeUsedSessions } from './used-sessions.ts';
 
 export interface GatewaySettings {
@@ -81,6 +82,7 @@ export interface GatewayControl {
   readonly live: LiveSessions;
   readonly recordings: Recordings;
   readonly web: WebDesk;
+  readonly terminals: TerminalDesk;
   hostKey(): Promise<KeyPair>;
   /** Undefined: the key would do. */
   signInByKey(offer: KeyOffer): Promise<SignedInAtGateway | undefined>;
@@ -114,6 +116,7 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
     callers,
     live: makeLiveSessions({ ...options, callers, destinations: settings.destinations }),
     recordings: makeRecordings(options),
+    terminals: makeTerminalDesk({ access: options.access, credentials, clock }),
     web: makeWebDesk({ store, clock, signIn: people.signIn, ...options.web }),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>

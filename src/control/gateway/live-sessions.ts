@@ -24,6 +24,8 @@ export interface ToldSession {
   readonly generation: string | undefined;
   /** Where a forward leads that leads to no server. */
   readonly listed: { readonly address: string; readonly port: number } | undefined;
+  /** Of a terminal in a browser. */
+  readonly terminal: string | undefined;
   readonly detail: string;
   readonly sinceMs: number;
   readonly bytesIn: number;
@@ -105,7 +107,11 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
     },
     isListening: () => workers.isListening(),
     async list(caller) {
-      return (await visibleTo(caller)).map(({ generation: _generation, ...session }) => session);
+      const me = personOf(caller);
+      return (await visibleTo(caller)).map(({ generation: _generation, terminal, ...session }) => ({
+        ...session,
+        terminal: session.person === me ? terminal : undefined,
+      }));
     },
     async kill(caller, id) {
       const session = (await visibleTo(caller)).find((one) => one.id === id);

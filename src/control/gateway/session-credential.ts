@@ -14,6 +14,8 @@ export type Proof =
   | { readonly kind: 'key'; readonly fingerprint: string }
   /** A hash of the hash that the store had for the password. */
   | { readonly kind: 'password'; readonly tag: string }
+  /** Of the portal: it may be renewed meanwhile, and is the same one then. */
+  | { readonly kind: 'token'; readonly id: string }
   /** `authority`: the fingerprint of its key. */
   | { readonly kind: 'certificate'; readonly authority: string; readonly expiresMs: number };
 

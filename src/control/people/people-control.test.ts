@@ -163,6 +163,23 @@ suite('people-control', () => {
     assert.equal((await tokens.list(ada)).length, 0);
   });
 
+  test('attack: a copied token: renewed by one of two, it ends for both when the other shows theirs', async () => {
+    await using world = await makeWorld();
+    const { tokens, signIn } = world.people;
+    await world.signIn('ada');
+    const { token: copied, record } = await tokens.login({ person: 'ada', password: passwordOf('ada'), lifetimeMs: 3_600_000 }, approach);
+    const { actor, tokenId } = await signIn.byToken(copied, approach);
+    const { token: renewed } = await tokens.renew({ actor, ...approach, tokenId });
+    await signIn.byToken(copied, approach);
+    assert.equal((await signIn.byToken(renewed, approach)).tokenId, record.id);
+    await world.room.store.tokens.renew(record.id, { secretHash: secretHashOf(renewed), expiresMs: Date.now() + 1e6, formerUntilMs: 0 });
+    await world.room.store.tokens.renew(record.id, { secretHash: 'newest', expiresMs: Date.now() + 1e6, formerUntilMs: 0 });
+    await assert.rejects(signIn.byToken(renewed, approach), { code: 'not-signed-in' });
+    assert.equal(await world.room.store.tokens.live('newest'), undefined);
+    assert.ok(world.changed.includes('ada'));
+    await assert.rejects(tokens.renew({ actor, ...approach, tokenId: undefined }), { code: 'not-allowed' });
+  });
+
   test('tokens.login keeps a hundred live ones and ends the oldest', async () => {
     await using world = await makeWorld();
     const ada = await world.signIn('ada');

@@ -51,7 +51,18 @@ export function secretHashOf(token: Secret): string {
 const wrongTokenLineEveryMs = 60_000;
 
 export function makeSignIn(parts: PeopleParts): SignIn {
-  const { store } = parts;
+  const { store, clock } = parts;
+
+  /** Whoever shows the secret from before a renewal has a copy, or had theirs copied: which of the two cannot be told, so it ends for both (RFC 9700, section 4.14.2). */
+  async function endCopied(secretHash: string, { via, fromAddress }: Approach): Promise<void> {
+    const token = await store.tokens.outlived(secretHash);
+    if (token === undefined) return;
+    await store.tokens.revoke(token.id);
+    const detail = `token ${token.id} is ended: its former secret was shown again, so somebody has a copy`;
+    await store.audit.append({ person: token.person, via, fromAddress, deed: 'token-revoke', server: undefined, allowed: false, detail });
+    parts.onPersonChanged(token.person);
+  }
+
   const throttle = makeTryThrottle(parts.clock, passwordRules);
   const prove = makePasswordProof(parts, throttle);
   const noteWrongToken = makeWrongTokenNote(parts);
@@ -81,6 +92,7 @@ export function makeSignIn(parts: PeopleParts): SignIn {
       const found = await find();
       const person = found === undefined ? undefined : await store.people.get(found.actor.name);
       if (found === undefined || person === undefined) {
+        await endCopied(secretHash, approach);
         await noteWrongToken(approach);
         throw fault('not-signed-in', 'the token is not valid (any more); sign in again with "myserver login URL"');
       }
@@ -89,7 +101,12 @@ export function makeSignIn(parts: PeopleParts): SignIn {
         actor: found.actor,
         tokenId: found.id,
         passwordMustChange: person.passwordMustChange,
-        recheck: async () => (await find())?.actor,
+        // By the token and not by its secret, which is another one after a renewal.
+        recheck: async () => {
+          const now = await store.tokens.get(found.id);
+          const fresh = now === undefined || now.revoked || now.expiresMs <= clock.now() ? undefined : await store.people.actor(now.person);
+          return fresh?.disabled === false ? fresh : undefined;
+        },
       };
     },
 

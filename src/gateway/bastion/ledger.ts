@@ -15,12 +15,16 @@ export interface Entry {
   readonly server?: { readonly id: number; readonly generation: string } | undefined;
   /** Of a forward that leads to no server, but where an administrator has listed. */
   readonly listed?: { readonly address: string; readonly port: number } | undefined;
+  /** By which its person's browser takes it up again. */
+  readonly terminal?: string | undefined;
   /** A few words for lists and the audit. Never secrets. */
   readonly detail: string;
 }
 
 export interface LedgerLine extends Counter {
   readonly id: string;
+  /** The person has signed in anew: from here on that is what it lives by. */
+  goOnWith(credential: string): void;
   /** Once: one line in the audit. `outcome`: how it ended, in a word or two. */
   end(outcome: string): void;
 }
@@ -43,7 +47,8 @@ export interface Ledger {
 /** Lines that wait while control is away; beyond it the oldest are lost, for memory must end somewhere. */
 const mostWaiting = 20_000;
 
-interface Live extends Entry {
+interface Live extends Omit<Entry, 'credential'> {
+  credential: string;
   readonly id: string;
   readonly sinceMs: number;
   readonly onCut: (reason: string) => void;
@@ -87,6 +92,7 @@ export function makeLedger(clock: Clock): Ledger {
       changed();
       return {
         id: line.id,
+        goOnWith: (credential) => void (line.credential = credential),
         in: (bytes) => void (line.bytesIn += bytes),
         out: (bytes) => void (line.bytesOut += bytes),
         end(outcome) {
@@ -100,8 +106,12 @@ export function makeLedger(clock: Clock): Ledger {
   };
 }
 
-function told({ id, credential, kind, server, listed, detail, sinceMs, bytesIn, bytesOut }: Live): LiveSession {
-  const where = { generation: server?.generation ?? null, ...(listed === undefined ? {} : { listed }) };
+function told({ id, credential, kind, server, listed, terminal, detail, sinceMs, bytesIn, bytesOut }: Live): LiveSession {
+  const where = {
+    generation: server?.generation ?? null,
+    ...(listed === undefined ? {} : { listed }),
+    ...(terminal === undefined ? {} : { terminal }),
+  };
   return { id, credential, kind, ...where, detail: detail.slice(0, 200), sinceMs, bytesIn, bytesOut };
 }
 

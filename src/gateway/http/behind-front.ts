@@ -25,6 +25,11 @@ export function clientAddressOf(request: IncomingMessage): string {
   return vouched.get(request)?.clientAddress ?? plainAddress(request.socket.remoteAddress ?? '').split('%', 1)[0] ?? '';
 }
 
+/** Of a request that another worker of ours hands on. */
+export function takeFromWorker(request: IncomingMessage, clientAddress: string): void {
+  vouched.set(request, { clientAddress, identity: undefined, person: undefined });
+}
+
 /** Of a request that the front leaves to us. The listener by which it came. */
 export function takeHandedOn(request: IncomingMessage): WebListener {
   vouched.set(request, { clientAddress: one(request, 'x-forwarded-for'), identity: undefined, person: undefined });

@@ -32,7 +32,9 @@ export type Decision =
   | { readonly page: Page }
   | { readonly passing: Passing }
   | { readonly redirect: { readonly status: 303 | 307 | 308; readonly location: string } }
-  | { readonly desk: DeskCall };
+  | { readonly desk: DeskCall }
+  /** To what is ours at that path, if anything is; else the page. */
+  | { readonly portal: string; readonly otherwise: Decision };
 
 export interface DeskCall {
   readonly target: string;
@@ -136,14 +138,15 @@ export function makeDecide({ origins, network: networkText }: DecisionOptions): 
     if (proof !== undefined) return { page: filePage('text/plain', proof) };
     // Whoever is to trust the authority cannot be led to HTTPS first.
     if (listener === 'http' && known.authority !== undefined && read.target === authorityPath)
-      return ownPage(listener, read.target, origins.publicHost, known);
+      return ownPage(listener, read.target, portal ?? '', origins.publicHost, known);
     const found = known.map.find(listener, read.host, read.target);
     switch (found.kind) {
-      case 'own':
-        return (
+      case 'own': {
+        const page =
           (read.target === '/' ? undefined : meant(request, listener, read, known)) ??
-          ownPage(listener, read.target, origins.publicHost, known)
-        );
+          ownPage(listener, read.target, portal ?? '', origins.publicHost, known);
+        return listener === 'https' ? { portal: read.target, otherwise: page } : page;
+      }
       case 'nobody':
         return (found.id === undefined ? meant(request, listener, read, known) : undefined) ?? { page: nobodyPage(found.id) };
       case 'not-public':
@@ -170,9 +173,14 @@ function meant(request: IncomingMessage, listener: WebListener, read: Read, { ma
   return location === undefined ? undefined : { redirect: { status: 307, location } };
 }
 
-function ownPage(listener: WebListener, target: string, publicHost: string, { authority, keys }: Known): Decision {
+const ownByHttps = /^\/(?:ssh\/(?:0|[1-9]\d{0,4})\/?|api\/v1\/.*)$/u;
+
+/** `portal`: our own origin by HTTPS; empty where there is none. */
+function ownPage(listener: WebListener, target: string, portal: string, publicHost: string, { authority, keys }: Known): Decision {
   const [path = ''] = target.split('?', 1);
-  if (path === '/') return { page: frontPage(publicHost) };
+  if (path === '/') return { page: frontPage(publicHost, listener === 'https' || portal === '' ? undefined : portal) };
+  // Nobody types a password or shows a token by plain HTTP: browsers are led on, and programs are told.
+  if (listener === 'http' && portal !== '' && ownByHttps.test(path)) return { redirect: { status: 308, location: portal + target } };
   if (path === authorityPath && authority !== undefined) return { page: filePage('application/x-pem-file', authority) };
   if (listener !== 'https') return { page: notFoundPage };
   if (path === wellKnown.keys) return { page: filePage('application/jwk-set+json', keys) };

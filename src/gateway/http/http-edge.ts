@@ -13,6 +13,7 @@ import { type DecisionOptions, type Known, knownOf } from './decision.ts';
 import type { DeskLink } from './desk.ts';
 import { drain, listening, type ListenerLimits, makeListener, type Taking } from './listener.ts';
 import { makeLive } from './live.ts';
+import type { Portal } from '../portal/portal.ts';
 import { makeTlsContexts } from './tls-contexts.ts';
 
 /** Paths of sockets by which HAProxy hands on what is not for it, and what a server did not take. */
@@ -25,6 +26,7 @@ export interface HttpEdgeOptions extends DecisionOptions, ListenerLimits {
   /** The addresses to listen at; a port of 0 is any free one. */
   readonly listen: { readonly host: string | undefined; readonly ports: WebPorts; readonly front?: FrontSockets };
   readonly desk: DeskLink;
+  readonly portal?: Portal;
   readonly answerMs: number;
   /** How long what flows may go on when this ends. Asked then. */
   readonly drainMs: () => number;

@@ -16,7 +16,8 @@ export interface Page {
   readonly file?: { readonly type: string; readonly content: string };
 }
 
-export function frontPage(publicHost: string): Page {
+/** `portal`: where people sign in; undefined where this is that place, or there is none. */
+export function frontPage(publicHost: string, portal: string | undefined): Page {
   return {
     status: 200,
     code: 'myserver',
@@ -25,6 +26,7 @@ export function frontPage(publicHost: string): Page {
       `Servers of ${publicHost}: what server 123 publishes at its port 80 is at \`/www/123/\`, what it has at port 8000 at \`/usr/123/\`.`,
       'A server of your own is made with `myserver create`.',
     ],
+    ...(portal === undefined ? {} : { link: { href: `${portal}/`, text: 'Sign in' } }),
   };
 }
 

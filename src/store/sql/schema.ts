@@ -138,6 +138,11 @@ interface TokensTable {
   expires_ms: number;
   last_used_ms: number | null;
   revoked: Bit;
+  /** Hex SHA-256 of the secret before, and until when it is good. */
+  former_hash: string | null;
+  former_until_ms: number | null;
+  /** Null in rows of before: it is what lies between the two times. */
+  lifetime_ms: number | null;
 }
 
 interface OperationsTable {

@@ -1,0 +1,64 @@
+/** An installation with its portal, and Chromium on the machine outside. */
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { TestInstallation } from '../src/testing/test-installation.ts';
+import { type BastionRoom, makeBastionRoom } from './bastion-room.ts';
+import { launchChromium } from './chromium.ts';
+
+export interface PortalRoom extends AsyncDisposable {
+  readonly bastion: BastionRoom;
+  readonly browser: Browser;
+  /** `https://host`. */
+  readonly origin: string;
+  /** A browser of its own, without anything in it. */
+  context(): Promise<BrowserContext>;
+  /** The portal in it, signed in. */
+  signedIn(context: BrowserContext, person: string, password: string, path?: string): Promise<Page>;
+}
+
+/** Chromium, run in the network of the machine outside. */
+export async function chromiumOutside({ engine }: TestInstallation): Promise<string> {
+  const program = join(engine.dir, 'chromium');
+  await writeFile(program, `#!/bin/sh\nexec ${engine.enterClient.map((word) => `'${word}'`).join(' ')} /usr/bin/chromium "$@"\n`);
+  await chmod(program, 0o755);
+  return program;
+}
+
+export async function makePortalRoom(config: Readonly<Record<string, object>> = {}): Promise<PortalRoom> {
+  await using undo = new AsyncDisposableStack();
+  const bastion = undo.use(await makeBastionRoom({ config }));
+  const browser = await launchChromium({}, await chromiumOutside(bastion.installation));
+  undo.defer(async () => await browser.close());
+  const origin = `https://${bastion.host}`;
+  const kept = undo.move();
+  return {
+    bastion,
+    browser,
+    origin,
+    context: async () => await browser.newContext({ viewport: { width: 1280, height: 800 } }),
+    async signedIn(context, person, password, path = '/') {
+      const page = await context.newPage();
+      await page.goto(`${origin}${path}`);
+      await page.fill('input[name=person]', person);
+      await page.fill('input[name=password]', password);
+      await page.click('button:has-text("Sign in")');
+      return page;
+    },
+    [Symbol.asyncDispose]: async () => await kept.disposeAsync(),
+  };
+}
+
+/** What the terminal of a page shows, as text. */
+export async function shownIn(page: Page): Promise<string> {
+  return (await page.locator('.xterm-rows > div').allInnerTexts()).join('\n').replaceAll('\u{A0}', ' ');
+}
+
+const artefacts = process.env['MYSERVER_TEST_ARTEFACTS'];
+
+/** Kept where somebody wants to look at them. */
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  if (artefacts === undefined) return;
+  await mkdir(artefacts, { recursive: true });
+  await page.screenshot({ path: join(artefacts, `${name}.png`) });
+}

@@ -1,0 +1,76 @@
+/** The portal: which page is shown, by who is signed in and by the address behind `#`. */
+import { render } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { AccountPage } from './account.tsx';
+import { follow, liveness } from './live.ts';
+import { Notices } from './parts.tsx';
+import { ServerPage } from './server-page.tsx';
+import { ServersPage } from './servers.tsx';
+import { keepSignedIn, signedIn, signOut } from './session.ts';
+import { NewPasswordPage, SignInPage } from './sign-in.tsx';
+
+function usePlace(): string {
+  const [place, setPlace] = useState(location.hash);
+  useEffect(() => {
+    const onChange = () => setPlace(location.hash);
+    addEventListener('hashchange', onChange);
+    return () => removeEventListener('hashchange', onChange);
+  }, []);
+  return place.replace(/^#\/?/u, '');
+}
+
+function Page({ place }: { readonly place: string }) {
+  const [, id] = /^servers\/(\d+)$/u.exec(place) ?? [];
+  if (id !== undefined) return <ServerPage id={Number(id)} />;
+  if (place === 'account') return <AccountPage />;
+  return <ServersPage />;
+}
+
+function SignedInPortal({ person }: { readonly person: string }) {
+  const place = usePlace();
+  useEffect(() => {
+    const over = new AbortController();
+    void follow(over.signal);
+    return () => over.abort();
+  }, [person]);
+  const link = (to: string, text: string) => (
+    <a href={`#/${to}`} aria-current={(place === '' ? 'servers' : place.split('/')[0]) === to ? 'page' : undefined}>
+      {text}
+    </a>
+  );
+  return (
+    <>
+      <header class="top">
+        <strong>myserver</strong>
+        <nav aria-label="Pages">
+          {link('servers', 'Servers')}
+          {link('account', person)}
+        </nav>
+        <button type="button" class="quiet" onClick={() => void signOut()}>
+          Sign out
+        </button>
+      </header>
+      {liveness.value === 'late' ? (
+        <p class="late" role="status">
+          The connection is lost: what is shown may be old. Trying again…
+        </p>
+      ) : null}
+      <main>
+        <Page place={place} />
+      </main>
+      <Notices />
+    </>
+  );
+}
+
+function Portal() {
+  const who = signedIn.value;
+  if (who === undefined) return <SignInPage />;
+  return who.passwordMustChange ? <NewPasswordPage /> : <SignedInPortal person={who.person} />;
+}
+
+const root = document.querySelector('#portal');
+if (root !== null) {
+  keepSignedIn();
+  render(<Portal />, root);
+}

@@ -1,0 +1,121 @@
+/** One server: how it is, what it uses, and every way in, to be copied. */
+import { useEffect, useState } from 'preact/hooks';
+import type { PlanView, ServerDetail, ServerView } from '../contract/schemas.ts';
+import { sentenceOf } from './faults.ts';
+import { bytesText, timeText } from './format.ts';
+import { servers } from './live.ts';
+import { Copyable, Problem, StatusBadge } from './parts.tsx';
+import { ServerButtons } from './servers.tsx';
+import { api } from './session.ts';
+import { waysInto } from './ways-in.ts';
+
+const lookMs = 5000;
+
+export function ServerPage({ id }: { readonly id: number }) {
+  const [detail, setDetail] = useState<ServerDetail>();
+  const [plan, setPlan] = useState<PlanView>();
+  const [problem, setProblem] = useState('');
+  const live = servers.value.get(id);
+  const status = live?.status;
+  useEffect(() => {
+    let isOver = false;
+    const look = async () => {
+      try {
+        const found = await api.call('getServer', { params: { id } });
+        if (isOver) return;
+        setDetail(found);
+        setProblem('');
+      } catch (error) {
+        if (!isOver) setProblem(sentenceOf(error));
+      }
+    };
+    void look();
+    const timer = setInterval(() => (document.hidden ? undefined : void look()), lookMs);
+    return () => {
+      isOver = true;
+      clearInterval(timer);
+    };
+  }, [id, status]);
+  useEffect(() => void api.call('getPlan').then(setPlan, () => {}), []);
+  const server = live ?? detail?.server;
+  if (server === undefined) return problem === '' ? <p>Looking…</p> : <Problem text={problem} />;
+  return (
+    <>
+      <p>
+        <a href="#/servers">All servers</a>
+      </p>
+      <div class="title">
+        <h1>
+          Server {id}
+          {server.name === null ? '' : ` · ${server.name}`}
+        </h1>
+        <StatusBadge status={server.status} />
+      </div>
+      <Problem text={problem} />
+      {server.notes === '' ? null : <p>{server.notes}</p>}
+      <ServerButtons server={server} />
+      {detail === undefined ? null : <Facts detail={detail} server={server} />}
+      {detail === undefined || plan === undefined ? null : <WaysIn detail={detail} plan={plan} />}
+    </>
+  );
+}
+
+function Facts({
+  detail: { usage, hostKeyFingerprint, recordedBy },
+  server,
+}: {
+  readonly detail: ServerDetail;
+  readonly server: ServerView;
+}) {
+  const rows: readonly (readonly [string, string])[] = [
+    ['Owner', server.owner],
+    ['First user', server.admin],
+    ['System', `${server.system} ${server.type}`],
+    ['Memory', usage === null ? bytesText(server.memoryBytes) : `${bytesText(usage.memoryBytes)} of ${bytesText(server.memoryBytes)}`],
+    [
+      'Disk',
+      usage === null || usage.diskBytes === null
+        ? bytesText(server.diskBytes)
+        : `${bytesText(usage.diskBytes)} of ${bytesText(server.diskBytes)}`,
+    ],
+    ['CPUs', `${server.cpus}${usage === null ? '' : `, ${usage.cpuSeconds.toFixed(0)} s used`}`],
+    ['Processes', usage === null ? '' : String(usage.processes)],
+    ['Private address', server.address],
+    ['Host key', hostKeyFingerprint ?? ''],
+    ['Recorded', recordedBy === null ? '' : `by wish of the ${recordedBy}`],
+    ['Created', timeText(server.createdAt)],
+  ];
+  return (
+    <section aria-label="Facts">
+      <dl>
+        {rows
+          .filter(([, value]) => value !== '')
+          .map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+      </dl>
+    </section>
+  );
+}
+
+function WaysIn({ detail, plan }: { readonly detail: ServerDetail; readonly plan: PlanView }) {
+  return (
+    <section>
+      <h2>Ways in</h2>
+      {waysInto(detail, plan).map(({ title, lines }) => (
+        <details key={title} open={title === 'Browser' || title.startsWith('OpenSSH')}>
+          <summary>{title}</summary>
+          {lines.map(({ label, text, href }) => (
+            <div key={`${label} ${text}`}>
+              <p>{href === undefined ? label : <a href={href}>{label}</a>}</p>
+              <Copyable text={text} label={label} />
+            </div>
+          ))}
+        </details>
+      ))}
+    </section>
+  );
+}

@@ -1,0 +1,184 @@
+/**
+ * The page's end of a terminal: a WebSocket that is made anew for as long as it may help, with a fresh ticket each time, and tells how much has been shown. The
+ * name of the session is kept by the tab (`sessionStorage`), so that the same page, loaded anew, finds its terminal again.
+ */
+import { type FromTerminal, terminalPath, type ToTerminal } from '../../contract/terminal.ts';
+
+export interface Screen {
+  /** Calls back when it is shown. */
+  write(data: Uint8Array, shown: () => void): void;
+  reset(): void;
+  readonly size: { readonly columns: number; readonly rows: number };
+}
+
+export interface ConnectionHears {
+  message(message: FromTerminal): void;
+  /** `lost`: tried again in a moment. */
+  state(state: 'connecting' | 'open' | 'lost' | 'over'): void;
+}
+
+/** How one comes in. */
+export type Right =
+  | { readonly kind: 'owner'; readonly ticket: () => Promise<string> }
+  | { readonly kind: 'guest'; readonly key: string; readonly session: string };
+
+export interface ConnectionOptions {
+  readonly server: number;
+  readonly right: Right;
+  readonly screen: Screen;
+  readonly hears: ConnectionHears;
+}
+
+export interface Connection {
+  input(data: string | Uint8Array): void;
+  send(message: ToTerminal): void;
+  /** Begins a new session where the former one is over. */
+  anew(): void;
+  /** This page looks no more; the session goes on for a while. */
+  close(): void;
+}
+
+/** Told each time when so much has been shown. */
+const tellBytes = 64 * 1024;
+const retryMs = [250, 500, 1000, 2000, 4000] as const;
+/** The gateway takes a message of 128 KiB. */
+const longestInput = 32 * 1024;
+
+/** The next connection of this tab is to that session. */
+export function takeUp(server: number, session: string): void {
+  sessionStorage.setItem(nameKey(server), session);
+}
+
+export function hasOne(server: number): boolean {
+  return sessionStorage.getItem(nameKey(server)) !== null;
+}
+
+const nameKey = (server: number) => `myserver.terminal.${server}`;
+
+export function connect(options: ConnectionOptions): Connection {
+  const made = new PageConnection(options);
+  made.anew();
+  return made;
+}
+
+class PageConnection implements Connection {
+  readonly #options: ConnectionOptions;
+  readonly #encoder = new TextEncoder();
+  #socket: WebSocket | undefined;
+  #failures = 0;
+  #isOver = false;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  input(data: string | Uint8Array): void {
+    const bytes = typeof data === 'string' ? this.#encoder.encode(data) : data;
+    for (let at = 0; at < bytes.length; at += longestInput)
+      if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes.slice(at, at + longestInput));
+  }
+
+  send(message: ToTerminal): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  anew(): void {
+    void this.#open();
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#socket?.close();
+  }
+
+  async #open(): Promise<void> {
+    const { server, right, hears } = this.#options;
+    this.#isOver = false;
+    hears.state('connecting');
+    const name = right.kind === 'guest' ? right.session : sessionStorage.getItem(nameKey(server));
+    try {
+      const first: ToTerminal =
+        right.kind === 'guest'
+          ? { kind: 'join', key: right.key, ...this.#options.screen.size }
+          : { kind: 'enter', ticket: await right.ticket(), ...this.#options.screen.size };
+      if (!this.#isOver) this.#begin(name, first);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #begin(name: string | null, first: ToTerminal): void {
+    const query = name === null ? '' : `?${new URLSearchParams({ session: name }).toString()}`;
+    const socket = new WebSocket(`wss://${location.host}${terminalPath}${query}`);
+    socket.binaryType = 'arraybuffer';
+    this.#socket = socket;
+    const show = this.#showing(socket);
+    socket.addEventListener('open', () => socket.send(JSON.stringify(first)));
+    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      if (typeof data === 'string') this.#take(JSON.parse(data) as FromTerminal, name);
+      else show(new Uint8Array(data));
+    });
+    socket.addEventListener('close', () => {
+      if (this.#socket !== socket) return;
+      this.#socket = undefined;
+      if (!this.#isOver) this.#again();
+    });
+  }
+
+  /** Output is shown, and how much has been is told now and then. */
+  #showing(socket: WebSocket): (bytes: Uint8Array) => void {
+    let [received, shown, told] = [0, 0, 0];
+    return (bytes) => {
+      received += bytes.length;
+      this.#options.screen.write(bytes, () => {
+        shown += bytes.length;
+        if (shown - told < tellBytes && shown !== received) return;
+        told = shown;
+        if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ kind: 'shown', bytes: shown } satisfies ToTerminal));
+      });
+    };
+  }
+
+  #take(message: FromTerminal, asked: string | null): void {
+    const { server, right, screen, hears } = this.#options;
+    if (message.kind === 'entered') {
+      this.#failures = 0;
+      if (right.kind === 'owner') sessionStorage.setItem(nameKey(server), message.session);
+      screen.reset();
+      hears.state('open');
+    } else if (message.kind === 'again') screen.reset();
+    else if (message.kind === 'over') this.#end();
+    else if (message.kind === 'refused') {
+      // The one that the tab remembers is over: a new one takes its place.
+      if (message.code === 'not-found' && asked !== null && right.kind === 'owner') {
+        this.#end();
+        return this.anew();
+      }
+      // Control is away for a moment: asked again when the connection closes.
+      if (message.code !== 'control-unreachable') this.#end();
+    }
+    hears.message(message);
+  }
+
+  #end(): void {
+    const { server, right, hears } = this.#options;
+    this.#isOver = true;
+    if (right.kind === 'owner') sessionStorage.removeItem(nameKey(server));
+    hears.state('over');
+  }
+
+  #failed(error: unknown): void {
+    // Without a network nothing is over yet.
+    if (error instanceof TypeError) return this.#again();
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'internal';
+    this.#isOver = true;
+    this.#options.hears.state('over');
+    this.#options.hears.message({ kind: 'refused', code, message: error instanceof Error ? error.message : String(error) });
+  }
+
+  #again(): void {
+    this.#options.hears.state('lost');
+    setTimeout(() => (this.#isOver ? undefined : this.anew()), retryMs[Math.min(this.#failures, retryMs.length - 1)]);
+    this.#failures += 1;
+  }
+}

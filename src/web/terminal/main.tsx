@@ -1,0 +1,208 @@
+/** The terminal's page, `/ssh/ID`: xterm.js, what one can do about it, and the sign-in before it. */
+import { render } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { FromTerminal } from '../../contract/terminal.ts';
+import type { SessionView } from '../../contract/schemas.ts';
+import { sentenceOf } from '../faults.ts';
+import { timeText } from '../format.ts';
+import { api, keepSignedIn, signedIn } from '../session.ts';
+import { NewPasswordPage, SignInPage } from '../sign-in.tsx';
+import { type Connection, connect, hasOne, type Right, takeUp } from './connection.ts';
+import { Question } from './question.tsx';
+import { keepSettings, readSettings, type Settings } from './settings.ts';
+import { Toolbar } from './toolbar.tsx';
+import { makeTerminal, type TerminalScreen } from './xterm-screen.ts';
+
+type State = 'connecting' | 'open' | 'lost' | 'over';
+
+const [, idText = '0'] = /^\/ssh\/(\d+)/u.exec(location.pathname) ?? [];
+const server = Number(idText);
+
+/** Behind `#`, so that it is in no log: `#join=KEY&session=NAME`. */
+const fragment = new URLSearchParams(location.hash.slice(1));
+const key = fragment.get('join');
+const right: Right =
+  key === null
+    ? { kind: 'owner', ticket: async () => (await api.call('openTerminal', { params: { id: server }, body: userOf() })).ticket }
+    : { kind: 'guest', key, session: fragment.get('session') ?? '' };
+
+/** `/ssh/123?user=other`: another one than the server's first, by their own password. */
+function userOf(): { readonly user?: string } {
+  const user = new URLSearchParams(location.search).get('user');
+  return user === null ? {} : { user };
+}
+
+const stateTexts: Readonly<Record<State, string>> = {
+  connecting: 'Connecting…',
+  open: '',
+  lost: 'The connection is lost. Trying again; the terminal goes on for five minutes.',
+  over: 'This session is over.',
+};
+
+function endOf(message: Extract<FromTerminal, { kind: 'over' | 'refused' }>): string {
+  if (message.kind === 'refused') return sentenceOf(new Error(message.message));
+  return message.reason === 'exit 0' ? 'The shell has ended.' : `It ended: ${message.reason}.`;
+}
+
+/** The terminal in that place of the page, and what it has told. */
+function useTerminal(settings: Settings) {
+  const place = useRef<HTMLDivElement>(null);
+  const screen = useRef<TerminalScreen>(undefined);
+  const connection = useRef<Connection>(undefined);
+  const [state, setState] = useState<State>('connecting');
+  const [told, setTold] = useState<Told>(nothingTold);
+
+  function take(message: FromTerminal): void {
+    if (message.kind === 'entered') {
+      document.title = `${message.user} on server ${message.server}`;
+      screen.current?.follow(message.mode === 'type' ? undefined : message);
+    } else if (message.kind === 'resized') screen.current?.follow(message);
+    setTold((before) => withMessage(before, message));
+  }
+
+  useEffect(() => {
+    if (place.current === null) return undefined;
+    const made = makeTerminal(place.current, settings, {
+      input: (data) => connection.current?.input(data),
+      resized: (size) => connection.current?.send({ kind: 'resize', ...size }),
+    });
+    screen.current = made;
+    connection.current = connect({ server, right, screen: made, hears: { message: take, state: setState } });
+    return () => {
+      connection.current?.close();
+      made.dispose();
+    };
+  }, []);
+
+  return { place, screen, connection, state, told };
+}
+
+interface Told {
+  readonly entered: Extract<FromTerminal, { kind: 'entered' }> | undefined;
+  readonly viewers: number;
+  readonly shared: Extract<FromTerminal, { kind: 'shared' }> | undefined;
+  readonly end: string;
+  /** Which question, so that the same one asked again is another. */
+  readonly question: Extract<FromTerminal, { kind: 'question' }> | undefined;
+}
+
+const nothingTold: Told = { entered: undefined, viewers: 1, shared: undefined, end: '', question: undefined };
+
+function withMessage(told: Told, message: FromTerminal): Told {
+  switch (message.kind) {
+    case 'entered':
+      return { ...told, entered: message, end: '', question: undefined };
+    case 'viewers':
+      return { ...told, viewers: message.count };
+    case 'shared':
+      return { ...told, shared: message };
+    case 'question':
+      return { ...told, question: message };
+    case 'over':
+    case 'refused':
+      return { ...told, end: endOf(message), question: undefined };
+    case 'again':
+    case 'resized':
+      return told;
+  }
+}
+
+function TerminalPage() {
+  const [settings, setSettings] = useState<Settings>(readSettings);
+  const { place, screen, connection, state, told } = useTerminal(settings);
+  const [answered, setAnswered] = useState<Told['question']>();
+  const change = (next: Settings) => {
+    keepSettings(next);
+    setSettings(next);
+    screen.current?.set(next);
+  };
+  const type = (data: string) => {
+    connection.current?.input(data);
+    screen.current?.focus();
+  };
+  const answer = (text: string | null) => {
+    setAnswered(told.question);
+    connection.current?.send({ kind: 'answer', text });
+  };
+  return (
+    <>
+      <Toolbar
+        {...{ server, settings, change, type, ...told }}
+        isOpen={state === 'open'}
+        isOwner={right.kind === 'owner'}
+        send={(message) => connection.current?.send(message)}
+        find={(text, isBackwards) => screen.current?.find(text, isBackwards)}
+      />
+      {stateTexts[state] === '' ? null : (
+        <p class="state" role="status">
+          {told.end === '' ? stateTexts[state] : told.end}
+          {state === 'over' && right.kind === 'owner' ? (
+            <button type="button" onClick={() => connection.current?.anew()}>
+              New session
+            </button>
+          ) : null}
+        </p>
+      )}
+      {told.question === undefined || told.question === answered ? null : <Question text={told.question.text} onAnswer={answer} />}
+      <main class="terminal-place" ref={place} />
+    </>
+  );
+}
+
+function Page() {
+  const who = signedIn.value;
+  if (right.kind === 'owner' && who === undefined) return <SignInPage />;
+  if (right.kind === 'owner' && who?.passwordMustChange === true) return <NewPasswordPage />;
+  return right.kind === 'owner' && !hasOne(server) ? <ChoicePage /> : <TerminalPage />;
+}
+
+/** Other terminals of this person on this server, from another tab or device: one of them, or a new one. Without any it is a new one at once. */
+function ChoicePage() {
+  const [others, setOthers] = useState<readonly SessionView[]>();
+  const [isChosen, setChosen] = useState(false);
+  useEffect(() => {
+    api.call('listSessions').then(
+      ({ sessions }) => setOthers(sessions.filter(({ serverId, terminal }) => serverId === server && terminal !== null)),
+      () => setOthers([]),
+    );
+  }, []);
+  if (isChosen || others?.length === 0) return <TerminalPage />;
+  const choose = (terminal: string | null) => {
+    if (terminal !== null) takeUp(server, terminal);
+    setChosen(true);
+  };
+  return (
+    <main class="narrow">
+      <h1>Server {server}</h1>
+      {others === undefined ? (
+        <p>Looking…</p>
+      ) : (
+        <>
+          <ul class="rows">
+            {others.map(({ id, terminal, since, from }) => (
+              <li key={id}>
+                <span>
+                  Your terminal since {timeText(since)}, from {from ?? 'here'}
+                </span>
+                <button type="button" class="main" onClick={() => choose(terminal)}>
+                  Take it up
+                </button>
+              </li>
+            ))}
+          </ul>
+          <p>
+            <button type="button" onClick={() => choose(null)}>
+              A new one
+            </button>
+          </p>
+        </>
+      )}
+    </main>
+  );
+}
+
+const root = document.querySelector('#terminal-page');
+if (root !== null) {
+  keepSignedIn();
+  render(<Page />, root);
+}
