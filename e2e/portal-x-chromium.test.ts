@@ -1,12 +1,15 @@
 /** The portal and its terminal in a browser, against the real daemons and real servers. */
 import assert from 'node:assert/strict';
 import axe from 'axe-core';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { BrowserContext, Page } from 'playwright-core';
 import { lacksImages } from '../src/testing/test-installation.ts';
 import { until } from './bastion-room.ts';
 import { lacksChromium } from './chromium.ts';
 import { inside, runInside } from './inside.ts';
+import { addPerson, type Person } from './person.ts';
 import { keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
 
 const skip = lacksImages === false ? lacksChromium : lacksImages;
@@ -15,6 +18,7 @@ const timeout = 90_000;
 suite('the portal in Chromium', { skip }, () => {
   let room: PortalRoom;
   let ada: Awaited<ReturnType<PortalRoom['bastion']['person']>>;
+  let administrator: Person;
   let context: BrowserContext;
   let page: Page;
 
@@ -22,6 +26,7 @@ suite('the portal in Chromium', { skip }, () => {
     async () => {
       room = await makePortalRoom({ gateway: { user: 'nobody', workers: 2, host: '0.0.0.0' } });
       ada = await room.bastion.person('ada');
+      administrator = await addPerson(room.bastion.installation, 'boss', '--role', 'administrator');
       context = await room.context();
     },
     { timeout },
@@ -252,6 +257,27 @@ suite('the portal in Chromium', { skip }, () => {
     assert.match(foreign.stdout, /pages of other sites/u);
   });
 
+  test('the manager works from any machine by the same address, once its authority is trusted', { timeout }, async () => {
+    const { installation, host } = room.bastion;
+    const { dir } = installation.engine;
+    const authority = join(dir, 'authority.pem');
+    const fetched = await installation.run('client', ['curl', '-s', `http://${host}/.well-known/myserver/authority.pem`]);
+    await writeFile(authority, fetched.stdout);
+    const env = { ...process.env, HOME: join(dir, 'home-elsewhere'), XDG_CONFIG_HOME: '', MYSERVER_URL: '', MYSERVER_USER: '' };
+    await mkdir(env.HOME);
+    const manager = async (words: readonly string[], input = '') =>
+      await installation.run('client', [process.execPath, 'src/cli/main.ts', ...words], { env, input });
+    const signIn = await manager(['login', room.origin, '--user', 'ada', '--ca', authority, '--password-stdin'], `${ada.password}\n`);
+    assert.equal(signIn.exitCode, 0, signIn.stderr);
+    const listed = await manager(['list', '-f', 'json', '--ca', authority]);
+    assert.match(listed.stdout, /"id":\s*3/u, listed.stderr);
+    env.HOME = join(dir, 'home-of-nobody');
+    await mkdir(env.HOME);
+    const stranger = await manager(['login', room.origin, '--user', 'ada', '--password-stdin'], `${ada.password}\n`);
+    assert.notEqual(stranger.exitCode, 0);
+    assert.match(stranger.stderr, /certificate/u, 'whoever does not trust it is told so');
+  });
+
   for (const [width, height] of [
     [1280, 800],
     [360, 740],
@@ -285,7 +311,24 @@ suite('the portal in Chromium', { skip }, () => {
         const terminal = await terminalOf(person);
         await has(terminal, '$');
         await look(terminal, 'terminal');
+        const choice = await person.newPage();
+        await choice.goto(`${room.origin}/ssh/3`);
+        await choice.locator('button:has-text("A new one")').waitFor();
+        await look(choice, 'choice');
         await person.close();
+        const boss = await room.browser.newContext({ viewport: { width, height }, colorScheme });
+        const host = await room.signedIn(boss, 'boss', administrator.password);
+        await host.locator('nav >> text=Host').click();
+        await host.locator('h2:has-text("Operations")').waitFor();
+        await until('what doctor found', async () => (await host.locator('section[aria-label=Findings] p').count()) > 0);
+        await look(host, 'host');
+        await host.locator('nav >> text=IDs').click();
+        await host.locator('a.cell.running').waitFor();
+        await look(host, 'ids');
+        await host.locator('nav >> text=People').click();
+        await host.locator('th:has-text("ada")').waitFor();
+        await look(host, 'people');
+        await boss.close();
       });
 
   test('by keyboard alone: signing in, a new server’s form, and back', { timeout }, async () => {

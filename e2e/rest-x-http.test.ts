@@ -189,6 +189,10 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     const { tokens } = await extra.ok<{ readonly tokens: readonly { readonly id: string; readonly current: boolean }[] }>('GET', '/tokens');
     const current = tokens.find((token) => token.current)?.id ?? '';
     assert.equal((await mm.refused(404, 'DELETE', `/tokens/${current}`)).code, 'no-such-token');
+    const renewed = await extra.ok<{ readonly id: string; readonly token: string }>('POST', '/tokens/current/renewal', {});
+    assert.equal(renewed.id, current);
+    const again = callerOf(installation, ['-H', `Authorization: Bearer ${renewed.token}`], asked);
+    assert.match((await again.ok<{ readonly ticket: string }>('POST', '/servers/0/terminal', {})).ticket, /^[\w-]{32}$/u);
     await jbond.ok('DELETE', `/tokens/${current}`);
     assert.equal((await extra.refused(401, 'GET', '/me')).code, 'not-signed-in');
   });

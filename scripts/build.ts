@@ -4,8 +4,10 @@
  */
 import { build, type Plugin } from 'esbuild';
 import { existsSync } from 'node:fs';
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 
 const root = join(import.meta.dirname, '..');
 
@@ -42,6 +44,8 @@ export async function buildProgram(outDir: string, entryPoints: Readonly<Record<
     platform: 'node',
     target: 'node24',
     format: 'esm',
+    // ssh2 knows its sessions by the name of their class: renamed for another one of the same name, each that is closed early would end the worker.
+    keepNames: true,
     banner: { js: banner },
     legalComments: 'linked',
     loader: { '.node': 'copy' },
@@ -85,6 +89,13 @@ async function buildPortal(outDir: string): Promise<void> {
     const style = names.find((name) => name.startsWith(`${start}-style-`) && name.endsWith('.css')) ?? '';
     await writeFile(join(outDir, `${page}.html`), text.replace(`${start}.css`, style).replace(`${start}.js`, named(start, '.js')));
   }
+  const files = (await readdir(outDir, { recursive: true })).filter((name) => /\.(?:html|js|css)$/u.test(name));
+  await Promise.all(files.map(async (name) => await compress(join(outDir, name))));
 }
 
-if (process.argv[1] === import.meta.filename) await buildProgram(join(root, 'dist'));
+/** Beside the file, in the forms in which browsers take it. */
+async function compress(path: string): Promise<void> {
+  const text = await readFile(path);
+  await writeFile(`${path}.gz`, await promisify(gzip)(text, { level: 9 }));
+  await writeFile(`${path}.br`, await promisify(brotliCompress)(text));
+}

@@ -61,7 +61,12 @@ export async function firstServer(config: Config, owner: string, signal: AbortSi
   return { server, waysIn: made.waysIn[server.id] ?? [], user: password?.user ?? server.admin, password: password?.password };
 }
 
-export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined, bastion: BastionPlace | undefined): void {
+export function tellWaysIn(
+  person: FirstPerson,
+  first: FirstServer | undefined,
+  bastion: BastionPlace | undefined,
+  portal: string | undefined,
+): void {
   const lines = [''];
   if (person.password !== undefined) {
     lines.push(
@@ -90,6 +95,7 @@ export function tellWaysIn(person: FirstPerson, first: FirstServer | undefined, 
       '',
     );
   }
+  if (isNew && portal !== undefined) lines.push('A browser is enough', `  ${portal}/        the portal: servers, terminals, keys`, '');
   lines.push('Everything is up. Another server: myserver create. All that can be done: myserver');
   say(lines.join('\n'));
 }

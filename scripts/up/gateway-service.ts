@@ -82,8 +82,17 @@ async function listensSoon(config: Config): Promise<boolean> {
 
 /** Where people come in over SSH, as control knows it by now. */
 export async function bastionOf(config: Config): Promise<BastionPlace | undefined> {
-  const plan = await lookAt<{ readonly bastion: BastionPlace | null }>(rootSocket(config), '/plan').catch(() => undefined);
-  return plan?.bastion ?? undefined;
+  return (await planOf(config))?.bastion ?? undefined;
+}
+
+/** The portal's origin. */
+export async function portalOf(config: Config): Promise<string | undefined> {
+  return (await planOf(config))?.web?.portal ?? undefined;
+}
+
+async function planOf(config: Config) {
+  type Told = { readonly bastion: BastionPlace | null; readonly web: { readonly portal: string | null } | null };
+  return await lookAt<Told>(rootSocket(config), '/plan').catch(() => undefined);
 }
 
 export async function stopGateway(): Promise<void> {

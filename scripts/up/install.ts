@@ -16,7 +16,7 @@ import { readHostPorts } from '../../src/network/host-ports.ts';
 import { freeBastionPort, freeWebPorts } from './gateway-ports.ts';
 import { controlStep } from './control-service.ts';
 import { firstAdministrator, firstServer, imageStep, tellWaysIn } from './first-things.ts';
-import { bastionOf, gatewayAccountStep, gatewayStep } from './gateway-service.ts';
+import { bastionOf, gatewayAccountStep, gatewayStep, portalOf } from './gateway-service.ts';
 import { places } from './places.ts';
 import { programStep } from './program-step.ts';
 import { makeReport, say } from './report.ts';
@@ -57,7 +57,7 @@ export async function install({ pool, admin, wantsServer, signal }: InstallOptio
   await takeSteps(steps, makeReport(), signal);
   const person = await firstAdministrator(config, adminName, signal);
   const server = wantsServer ? await firstServer(config, person.name, signal) : undefined;
-  tellWaysIn(person, server, await bastionOf(config));
+  tellWaysIn(person, server, await bastionOf(config), await portalOf(config));
 }
 
 /** `sudo` names the person; root's own shell names nobody. */

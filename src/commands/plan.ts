@@ -37,5 +37,11 @@ export const registerPlan: Register = (program, invocation) => {
 };
 
 function pagesAt(web: PlanView['web']): string {
-  return web === null ? 'not served here' : [...web.urls, ...(web.authority === null ? [] : [`certified by ${web.authority}`])].join(', ');
+  return web === null
+    ? 'not served here'
+    : [
+        ...(web.portal === null ? [] : [`the portal ${web.portal}/`]),
+        ...web.urls,
+        ...(web.authority === null ? [] : [`certified by ${web.authority}`]),
+      ].join(', ');
 }

@@ -78,7 +78,7 @@ const UsageSchema = Type.Object(
 );
 
 const WayInSchema = Type.Object({
-  kind: literals('ssh', 'www', 'usr', 'other'),
+  kind: literals('ssh', 'browser', 'www', 'usr', 'other'),
   text: Type.String({ description: 'a command or URL to copy: ssh -p 2123 jbond007@host' }),
 });
 
@@ -290,6 +290,9 @@ export const PlanSchema = Type.Object(
     web: nullable(
       Type.Object(
         {
+          portal: nullable(
+            Type.String({ description: 'the origin of the portal, and of this API for people elsewhere; null without HTTPS' }),
+          ),
           urls: Type.Array(Type.String()),
           authority: nullable(Type.String({ description: 'where the authority is to be had that certifies them' })),
         },

@@ -5,7 +5,7 @@ import type { Plan, PublicPort } from '../core/plan.ts';
 import { policyOf, portNamesOf, webDoorsOf } from '../core/port-policy.ts';
 import { recordedBy } from '../core/recording.ts';
 import { statusOf } from '../core/server.ts';
-import { authorityUrl, urlsOf, type WebOrigins } from '../core/web-origins.ts';
+import { authorityUrl, portalOrigin, urlsOf, type WebOrigins } from '../core/web-origins.ts';
 import type { Diagnosis, InstallationFacts, ShownDetail, ShownImage, ShownServer } from '../control/control.ts';
 import { keyFingerprint } from '../control/key-fingerprint.ts';
 import type { ShownRecording } from '../control/gateway/recordings.ts';
@@ -85,15 +85,19 @@ export function makeViews(facts: () => InstallationFacts) {
           offset,
           rule: stride === 1 ? `${base + offset} + ID` : `${base + offset} + ${stride} x ID`,
         })),
-        web: at === undefined ? null : { urls: urlsAt(at), authority: isSelfCertified() ? (authorityUrl(at) ?? null) : null },
+        web: at === undefined ? null : webView(at, isSelfCertified()),
         bastion: there === undefined ? null : { host: there.host, port: there.port, hostKeys: there.hostKeys.map(withoutComment) },
       };
     },
   };
 }
 
-function urlsAt(origins: WebOrigins): string[] {
-  return [...urlsOf(origins, { id: 'ID', door: 'www', policy: 'public' })];
+function webView(origins: WebOrigins, isSelfCertified: boolean): wire.PlanView['web'] {
+  return {
+    portal: portalOrigin(origins) ?? null,
+    urls: [...urlsOf(origins, { id: 'ID', door: 'www', policy: 'public' })],
+    authority: isSelfCertified ? (authorityUrl(origins) ?? null) : null,
+  };
 }
 
 function choicesOf(plan: Plan, { ports, repair }: ServerRecord): Pick<wire.ServerView, 'policies' | 'repair'> {
@@ -107,12 +111,16 @@ function publicPortsOf(plan: Plan, { id, ports }: ServerRecord): readonly Public
   return plan.portsOf(id).filter(({ block }) => policyOf(plan, ports, block) === 'public');
 }
 
-/** What is served at the one address, for who may not know the ports. */
+/** What is at the one address, for who may not know the ports: the terminal in a browser, and the server's pages. */
 function pagesOf(plan: Plan, { id, ports }: ServerRecord, origins: WebOrigins | undefined): wire.ServerDetail['waysIn'] {
   if (origins === undefined) return [];
-  return webDoorsOf(plan).flatMap(({ name }) =>
-    urlsOf(origins, { id, door: name, policy: policyOf(plan, ports, name) }).map((text) => ({ kind: name, text })),
-  );
+  const portal = portalOrigin(origins);
+  return [
+    ...(portal === undefined ? [] : [{ kind: 'browser' as const, text: `${portal}/ssh/${id}` }]),
+    ...webDoorsOf(plan).flatMap(({ name }) =>
+      urlsOf(origins, { id, door: name, policy: policyOf(plan, ports, name) }).map((text) => ({ kind: name, text })),
+    ),
+  ];
 }
 
 /** SSH and the web by the names people know them by; whatever else as an address to connect to. */

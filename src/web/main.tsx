@@ -6,7 +6,8 @@ import { follow, liveness } from './live.ts';
 import { Notices } from './parts.tsx';
 import { ServerPage } from './server-page.tsx';
 import { ServersPage } from './servers.tsx';
-import { keepSignedIn, signedIn, signOut } from './session.ts';
+import { api, keepSignedIn, signedIn, signOut } from './session.ts';
+import { HostPage, IdsPage, PeoplePage } from './staff.tsx';
 import { NewPasswordPage, SignInPage } from './sign-in.tsx';
 
 function usePlace(): string {
@@ -23,11 +24,23 @@ function Page({ place }: { readonly place: string }) {
   const [, id] = /^servers\/(\d+)$/u.exec(place) ?? [];
   if (id !== undefined) return <ServerPage id={Number(id)} />;
   if (place === 'account') return <AccountPage />;
+  if (place === 'ids') return <IdsPage />;
+  if (place === 'people') return <PeoplePage />;
+  if (place === 'host') return <HostPage />;
   return <ServersPage />;
 }
 
 function SignedInPortal({ person }: { readonly person: string }) {
   const place = usePlace();
+  const [role, setRole] = useState('user');
+  useEffect(
+    () =>
+      void api.call('me').then(
+        ({ person: who }) => setRole(who?.role ?? 'user'),
+        () => {},
+      ),
+    [person],
+  );
   useEffect(() => {
     const over = new AbortController();
     void follow(over.signal);
@@ -44,6 +57,9 @@ function SignedInPortal({ person }: { readonly person: string }) {
         <strong>myserver</strong>
         <nav aria-label="Pages">
           {link('servers', 'Servers')}
+          {role === 'user' ? null : link('ids', 'IDs')}
+          {role === 'user' ? null : link('people', 'People')}
+          {role === 'administrator' ? link('host', 'Host') : null}
           {link('account', person)}
         </nav>
         <button type="button" class="quiet" onClick={() => void signOut()}>

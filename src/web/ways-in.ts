@@ -19,7 +19,7 @@ interface Endpoint {
 }
 
 export function waysInto({ server, waysIn }: ServerDetail, plan: PlanView): readonly Way[] {
-  const pages = waysIn.filter(({ kind }) => kind !== 'ssh').map(({ text }) => ({ label: text, text, href: text }));
+  const pages = waysIn.filter(({ kind }) => kind !== 'ssh' && kind !== 'browser').map(({ text }) => ({ label: text, text, href: text }));
   const ssh = server.ports.find(({ block, protocol }) => block === 'ssh' && protocol === 'tcp');
   const direct: Endpoint | undefined =
     ssh === undefined ? undefined : { user: server.admin, host: ssh.publicAddress ?? plan.publicHost, port: ssh.publicPort };

@@ -63,7 +63,7 @@ const caughtUpBytes = 128 * 1024;
 const lostBytes = 2 * 2 ** 20;
 
 export function makeTerminalSession(options: TerminalSessionOptions): TerminalSession {
-  return new Session(options);
+  return new SharedTerminal(options);
 }
 
 interface Seen {
@@ -75,7 +75,7 @@ interface Seen {
 
 const waiting = ({ given, shown }: Seen) => given - shown;
 
-class Session implements TerminalSession {
+class SharedTerminal implements TerminalSession {
   readonly #options: TerminalSessionOptions;
   readonly #scrollback = makeScrollback();
   readonly #seen = new Set<Seen>();
@@ -161,7 +161,7 @@ class Session implements TerminalSession {
   }
 
   #waitForSomebody(): NodeJS.Timeout {
-    return setTimeout(this.#options.onForsaken, this.#options.forsakenMs);
+    return setTimeout(this.#options.onForsaken, this.#options.forsakenMs).unref();
   }
 
   /** The server waits for the one that is furthest ahead, and for nobody else; where nobody looks, for nobody. */

@@ -173,14 +173,14 @@ function meant(request: IncomingMessage, listener: WebListener, read: Read, { ma
   return location === undefined ? undefined : { redirect: { status: 307, location } };
 }
 
-const ownByHttps = /^\/(?:ssh\/(?:0|[1-9]\d{0,4})\/?|api\/v1\/.*)$/u;
+const terminalPage = /^\/ssh\/(?:0|[1-9]\d{0,4})\/?$/u;
 
 /** `portal`: our own origin by HTTPS; empty where there is none. */
 function ownPage(listener: WebListener, target: string, portal: string, publicHost: string, { authority, keys }: Known): Decision {
   const [path = ''] = target.split('?', 1);
   if (path === '/') return { page: frontPage(publicHost, listener === 'https' || portal === '' ? undefined : portal) };
-  // Nobody types a password or shows a token by plain HTTP: browsers are led on, and programs are told.
-  if (listener === 'http' && portal !== '' && ownByHttps.test(path)) return { redirect: { status: 308, location: portal + target } };
+  // Nobody types a password by plain HTTP. Of the API there is nothing here: whoever showed a token learns so at once.
+  if (listener === 'http' && portal !== '' && terminalPage.test(path)) return { redirect: { status: 308, location: portal + target } };
   if (path === authorityPath && authority !== undefined) return { page: filePage('application/x-pem-file', authority) };
   if (listener !== 'https') return { page: notFoundPage };
   if (path === wellKnown.keys) return { page: filePage('application/jwk-set+json', keys) };

@@ -3,8 +3,6 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { extname, join } from 'node:path';
-import { brotliCompress, gzip } from 'node:zlib';
-import { promisify } from 'node:util';
 import { leaveTime } from '../http/left-over.ts';
 
 export interface Assets {
@@ -16,8 +14,9 @@ interface Asset {
   readonly type: string;
   readonly tag: string;
   readonly plain: Buffer;
-  readonly gzip: Buffer;
-  readonly brotli: Buffer;
+  /** As the build made them: at the start of a worker they would take a second. */
+  readonly gzip: Buffer | undefined;
+  readonly brotli: Buffer | undefined;
 }
 
 const types: Readonly<Record<string, string>> = {
@@ -85,15 +84,15 @@ export async function loadAssets(dir: string): Promise<Assets> {
 }
 
 async function load(dir: string, name: string): Promise<Asset> {
-  const plain = await readFile(join(dir, name));
+  const read = async (ending: string) => await readFile(join(dir, `${name}${ending}`)).catch(() => undefined);
+  const [plain, zipped, brotli] = await Promise.all([readFile(join(dir, name)), read('.gz'), read('.br')]);
   const tag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`;
-  const [zipped, brotli] = await Promise.all([promisify(gzip)(plain, { level: 9 }), promisify(brotliCompress)(plain)]);
   return { type: types[extname(name)] ?? '', tag, plain, gzip: zipped, brotli };
 }
 
-function formFor({ headers }: IncomingMessage, asset: Asset): readonly [string | undefined, Buffer] {
+function formFor({ headers }: IncomingMessage, { plain, gzip, brotli }: Asset): readonly [string | undefined, Buffer] {
   const accepted = String(headers['accept-encoding'] ?? '');
-  if (/\bbr\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/u.test(accepted)) return ['br', asset.brotli];
-  if (/\bgzip\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))/u.test(accepted)) return ['gzip', asset.gzip];
-  return [undefined, asset.plain];
+  const takes = (name: string) => new RegExp(String.raw`\b${name}\b(?!\s*;\s*q=0(?:\.0*)?(?:,|$))`, 'u').test(accepted);
+  if (brotli !== undefined && takes('br')) return ['br', brotli];
+  return gzip !== undefined && takes('gzip') ? ['gzip', gzip] : [undefined, plain];
 }
