@@ -152,6 +152,7 @@ suite('the portal in Chromium', { skip }, () => {
     const { installation } = room.bastion;
     assert.equal(await inside(installation, 3, 'ls /tmp | grep -c -e watched -e typed'), '1\n');
     await terminal.click('button:has-text("Take all back")');
+    for (const one of [watching, typing]) await one.locator('text=this link has run out').waitFor();
     const late = await stranger.newPage();
     await late.goto(toType);
     await late.locator('text=This link has run out').waitFor();

@@ -130,10 +130,18 @@ class Visitor implements SocketHears {
   }
 
   #join({ key, columns, rows }: Extract<Enter, { kind: 'join' }>): void {
-    const shared = this.#options.held.byKey(key);
+    const shared = this.#options.held.join(key, () => this.#leaveBecause('this link has run out, or was taken back'));
     if (shared === undefined) throw fault('not-found', 'this link has run out, was taken back, or its terminal is over');
+    this.#gone.signal.addEventListener('abort', () => shared.leave());
     if (shared.terminal.session.viewers >= mostViewers) throw fault('too-many-tries', `${mostViewers} look at this terminal already`);
     this.#attach(shared.terminal, shared.mode, { columns, rows }, false);
+  }
+
+  #leaveBecause(reason: string): void {
+    this.#at?.attachment.detach();
+    this.#at = undefined;
+    this.#socket?.send({ kind: 'over', reason });
+    this.#socket?.close();
   }
 
   #attach(terminal: OpenedTerminal, mode: WatchMode, size: TerminalSize, isOwner: boolean): void {

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { Log } from '../../base/log.ts';
-import { terminalPath } from '../../contract/terminal.ts';
+import { terminalPath, type WatchMode } from '../../contract/terminal.ts';
 import { answerInstead } from '../http/upgrade.ts';
 import { notFoundPage, refusedPage } from '../http/pages.ts';
 import { clientAddressOf, takeFromWorker } from '../http/behind-front.ts';
@@ -28,16 +28,32 @@ export interface Terminals {
 /** Those that live, by name and by the keys that were handed out for them. */
 export interface HeldTerminals {
   byName(name: string): OpenedTerminal | undefined;
-  byKey(key: string): { readonly terminal: OpenedTerminal; readonly mode: 'watch' | 'type' } | undefined;
+  /** For who shows a key of a link. `cut` is called once, if the link ends first: it runs out, or is taken back. */
+  join(key: string, cut: () => void): Joined | undefined;
   /** How many of them this person has. */
   countOf(person: string): number;
   newName(): string;
   keep(terminal: OpenedTerminal): void;
   /** The key of a new link. */
-  share(terminal: OpenedTerminal, mode: 'watch' | 'type', untilMs: number): string;
+  share(terminal: OpenedTerminal, mode: WatchMode, untilMs: number): string;
   unshare(terminal: OpenedTerminal): void;
   drop(terminal: OpenedTerminal): void;
   all(): readonly OpenedTerminal[];
+}
+
+interface Joined {
+  readonly terminal: OpenedTerminal;
+  readonly mode: WatchMode;
+  leave(): void;
+}
+
+interface Shared {
+  readonly terminal: OpenedTerminal;
+  readonly mode: WatchMode;
+  readonly untilMs: number;
+  /** Of those who came by it. */
+  readonly cuts: Set<() => void>;
+  readonly timer: NodeJS.Timeout;
 }
 
 /** Of all links of one terminal. */
@@ -45,32 +61,44 @@ const mostKeys = 50;
 
 const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
-function holdTerminals(worker: string, now: () => number = Date.now): HeldTerminals {
+export function holdTerminals(worker: string): HeldTerminals {
   const terminals = new Map<string, OpenedTerminal>();
-  const keys = new Map<string, { readonly terminal: OpenedTerminal; readonly mode: 'watch' | 'type'; readonly untilMs: number }>();
-  const keysOf = (terminal: OpenedTerminal) => [...keys].filter(([, shared]) => shared.terminal === terminal);
+  const keys = new Map<string, Shared>();
+  const keysOf = (terminal: OpenedTerminal) => [...keys].filter(([, shared]) => shared.terminal === terminal).map(([hash]) => hash);
+
+  function end(hash: string): void {
+    const shared = keys.get(hash);
+    keys.delete(hash);
+    clearTimeout(shared?.timer);
+    for (const cut of shared?.cuts ?? []) cut();
+  }
+
   return {
     byName: (name) => terminals.get(name),
-    byKey(key) {
+    join(key, cut) {
       const shared = keys.get(hashOf(key));
-      return shared === undefined || shared.untilMs <= now() ? undefined : shared;
+      if (shared === undefined || shared.untilMs <= Date.now()) return undefined;
+      shared.cuts.add(cut);
+      return { terminal: shared.terminal, mode: shared.mode, leave: () => void shared.cuts.delete(cut) };
     },
     countOf: (person) => [...terminals.values()].filter((terminal) => terminal.person === person).length,
     newName: () => `${worker}-${randomBytes(9).toString('base64url')}`,
     keep: (terminal) => void terminals.set(terminal.name, terminal),
     share(terminal, mode, untilMs) {
       const [oldest] = keysOf(terminal);
-      if (oldest !== undefined && keysOf(terminal).length >= mostKeys) keys.delete(oldest[0]);
+      if (oldest !== undefined && keysOf(terminal).length >= mostKeys) end(oldest);
       const key = randomBytes(18).toString('base64url');
-      keys.set(hashOf(key), { terminal, mode, untilMs });
+      const hash = hashOf(key);
+      const timer = setTimeout(() => end(hash), untilMs - Date.now()).unref();
+      keys.set(hash, { terminal, mode, untilMs, cuts: new Set(), timer });
       return key;
     },
     unshare(terminal) {
-      for (const [key] of keysOf(terminal)) keys.delete(key);
+      for (const hash of keysOf(terminal)) end(hash);
     },
     drop(terminal) {
       terminals.delete(terminal.name);
-      for (const [key] of keysOf(terminal)) keys.delete(key);
+      for (const hash of keysOf(terminal)) end(hash);
     },
     all: () => [...terminals.values()],
   };
