@@ -1,4 +1,5 @@
 /** An installation with its portal, and Chromium on the machine outside. */
+import axe from 'axe-core';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
@@ -52,6 +53,13 @@ export async function makePortalRoom(config: Readonly<Record<string, object>> = 
 /** What the terminal of a page shows, as text. */
 export async function shownIn(page: Page): Promise<string> {
   return (await page.locator('.xterm-rows > div').allInnerTexts()).join('\n').replaceAll('\u{A0}', ' ');
+}
+
+/** What axe-core finds on the page. */
+export async function faultsOf(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  return await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
+    violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + ' ' + failureSummary)))`);
 }
 
 const artefacts = process.env['MYSERVER_TEST_ARTEFACTS'];

@@ -1,6 +1,5 @@
 /** The portal and its terminal in a browser, against the real daemons and real servers. */
 import assert from 'node:assert/strict';
-import axe from 'axe-core';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
@@ -10,7 +9,7 @@ import { until } from './bastion-room.ts';
 import { lacksChromium } from './chromium.ts';
 import { inside, runInside } from './inside.ts';
 import { addPerson, type Person } from './person.ts';
-import { keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
+import { faultsOf, keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
 
 const skip = lacksImages === false ? lacksChromium : lacksImages;
 const timeout = 90_000;
@@ -356,12 +355,6 @@ suite('the portal in Chromium', { skip }, () => {
 });
 
 /** What axe-core says of a page, in a line each. */
-async function faultsOf(page: Page): Promise<readonly string[]> {
-  await page.evaluate(axe.source);
-  return await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
-    violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + ' ' + failureSummary)))`);
-}
-
 /** The image's own perl serves one page at port 8000. */
 async function serveInside(installation: PortalRoom['bastion']['installation'], id: number): Promise<void> {
   const program = String.raw`

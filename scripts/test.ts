@@ -22,6 +22,7 @@ const types = ['minimal', 'web'];
 /** Clients that tests drive. */
 const dailyClients = [
   'openssh-client',
+  'openssh-sftp-server',
   'xauth',
   'curl',
   'rsync',

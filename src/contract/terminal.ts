@@ -3,6 +3,7 @@
  * are these, as JSON. The first one from the client says by what right it comes: a ticket (`POST /api/v1/servers/ID/terminal`), or the key of a link.
  */
 import { Type, type Static, type TSchema } from 'typebox';
+import { type FromFiles, ToFilesSchema } from './files.ts';
 
 export const terminalPath = '/console/terminal';
 
@@ -29,6 +30,7 @@ export const ToTerminalSchema = Type.Union([
   kind('unshare', {}),
   /** Ends the session, and not only this view of it. */
   kind('end', {}),
+  ToFilesSchema,
 ]);
 
 export type ToTerminal = Static<typeof ToTerminalSchema>;
@@ -50,6 +52,8 @@ export type FromTerminal =
     }
   /** More came than this view kept up with: all is shown anew from the scrollback that follows. */
   | { readonly kind: 'again' }
+  /** The next binary message was shown before: what it asks of a terminal has been answered. */
+  | { readonly kind: 'replay' }
   /** Somebody else's window decides now. */
   | { readonly kind: 'resized'; readonly columns: number; readonly rows: number }
   | { readonly kind: 'viewers'; readonly count: number }
@@ -58,4 +62,18 @@ export type FromTerminal =
   | { readonly kind: 'shared'; readonly key: string; readonly mode: WatchMode; readonly untilMs: number }
   /** The session is over, and this is its last message. */
   | { readonly kind: 'over'; readonly reason: string }
-  | { readonly kind: 'refused'; readonly code: string; readonly message: string };
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string }
+  | FromFiles;
+
+/** At `filesPath`: the same first message, without a screen. */
+export const ToFilesSocketSchema = Type.Union([
+  kind('enter', { ticket: Type.String({ maxLength: 100 }) }),
+  kind('answer', { text: Type.Union([Type.String({ maxLength: 1024 }), Type.Null()]) }),
+  ToFilesSchema,
+]);
+
+export type ToFilesSocket = Static<typeof ToFilesSocketSchema>;
+
+export type FromFilesSocket =
+  | { readonly kind: 'entered'; readonly server: number; readonly user: string }
+  | Extract<FromTerminal, { kind: 'question' | 'over' | 'refused' | 'files' }>;

@@ -55,6 +55,24 @@ export const skeletonNames = ['.bash_logout', '.bashrc', '.profile'] as const;
  */
 export const oneTimeAge = { changedDay: 1, goodDays: 10_000 } as const;
 
+const downloadPath = '/usr/local/bin/download';
+
+/** Says to the page that shows the terminal which file is meant (`web/terminal/xterm-screen.ts`); other terminals show nothing of that. */
+const downloadText = `#!/bin/sh
+# Offers files and folders to the browser in which this terminal is shown.
+if [ $# -eq 0 ] || [ "$1" = --help ]; then
+  echo "usage: download FILE... (in a browser terminal; elsewhere use sftp or scp)"
+  [ "$1" = --help ]
+  exit
+fi
+for file; do
+  path=$(realpath -- "$file") || exit 1
+  [ -r "$path" ] || { echo "download: $file: is it there, and may you read it?" >&2; exit 1; }
+  printf '\\033]1337;Download=%s\\007' "$(printf %s "$path" | base64 | tr -d '\\n')"
+  echo "offered to your browser: $path"
+done
+`;
+
 // login.defs of Debian and Ubuntu: UID_MIN..UID_MAX.
 const firstId = 1000;
 const lastId = 59_999;
@@ -73,6 +91,7 @@ export function provisionFiles(input: ProvisionInput): readonly FileToPush[] {
     throw fault('bad-key', 'an authorized key has a line break inside: give each key on one line');
   return [
     ...user.files,
+    file(downloadPath, downloadText, { mode: 0o755 }),
     file('/etc/hostname', `${hostname}\n`),
     file('/etc/hosts', hostsText(hostname)),
     file(hostKeyPaths.privateKey, withNewline(hostKey.privateKey), { mode: 0o600 }),

@@ -11,6 +11,7 @@ import { type ControlLink, makeControlLink } from '../gateway/control-link.ts';
 import { makeDeskLink } from '../gateway/http/desk-link.ts';
 import { consoleService } from '../gateway/console/console-service.ts';
 import { makeTerminals } from '../gateway/console/terminals.ts';
+import { makeTransfers } from '../gateway/console/transfers.ts';
 import { makeWorkerDoor } from '../gateway/console/worker-door.ts';
 import { makeApiRelay } from '../gateway/portal/api-relay.ts';
 import { loadAssets } from '../gateway/portal/assets.ts';
@@ -64,7 +65,9 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
     onListening: () => telling.nudge(),
   });
   const door = makeWorkerDoor(consolesDir(config.runDir));
-  const terminals = makeTerminals({ link, ledger, log, door, recorder });
+  const transfers = makeTransfers({ door, log });
+  const terminals = makeTerminals({ link, ledger, log, door, recorder, transfers });
+  const assets = await loadAssets(portalFiles());
   const origins = webOriginsOf(config, hello.publicHost, webPorts);
   const edge =
     origins === undefined
@@ -74,7 +77,7 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
           network: hello.network,
           listen: listenFor(config, origins),
           desk: makeDeskLink(link),
-          portal: makePortal({ api: makeApiRelay(portalSocketPath(config.runDir)), assets: await loadAssets(portalFiles()), terminals }),
+          portal: makePortal({ api: makeApiRelay(portalSocketPath(config.runDir)), assets, terminals, transfers }),
           trustedProxies: config.web.trustedProxies,
           answerMs: config.web.answerMs,
           drainMs: () => drainMs,
@@ -91,7 +94,7 @@ export async function work(config: Config, log: Log, { bastion: port, web: webPo
   const web =
     edge === undefined
       ? []
-      : [makeWebFollowing({ link, edge, log }), consoleService({ terminals, door, log, drainUntil: () => drainUntil }), edge];
+      : [makeWebFollowing({ link, edge, log }), consoleService({ terminals, transfers, door, log, drainUntil: () => drainUntil }), edge];
   await runServices([telling, ...web, bastion], log, { longestEndMs: () => drainMs + 8000 });
   process.exit(0);
 }

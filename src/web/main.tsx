@@ -2,6 +2,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { AccountPage } from './account.tsx';
+import { FilesPage } from './files/files-page.tsx';
 import { follow, liveness } from './live.ts';
 import { Notices } from './parts.tsx';
 import { ServerPage } from './server-page.tsx';
@@ -21,7 +22,9 @@ function usePlace(): string {
 }
 
 function Page({ place }: { readonly place: string }) {
-  const [, id] = /^servers\/(\d+)$/u.exec(place) ?? [];
+  const [path = '', query = ''] = place.split('?', 2);
+  const [, id, isFiles] = /^servers\/(\d+)(\/files)?$/u.exec(path) ?? [];
+  if (id !== undefined && isFiles !== undefined) return <FilesPage server={Number(id)} query={new URLSearchParams(query)} />;
   if (id !== undefined) return <ServerPage id={Number(id)} />;
   if (place === 'account') return <AccountPage />;
   if (place === 'ids') return <IdsPage />;

@@ -23,19 +23,27 @@ export function Copyable({ text, label }: { readonly text: string; readonly labe
 export function Dialog({
   title,
   onClose,
+  mayClose = () => true,
   children,
 }: {
   readonly title: string;
   readonly onClose: () => void;
+  /** Asked before somebody leaves by the keyboard or the button: what they have typed may be worth a question. */
+  readonly mayClose?: () => boolean;
   readonly children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
+  const leave = () => (mayClose() ? dialog.current?.close() : undefined);
+  const onCancel = (event: Event) => {
+    event.preventDefault();
+    leave();
+  };
   return (
-    <dialog ref={dialog} aria-labelledby="dialog-title" onClose={onClose}>
+    <dialog ref={dialog} aria-labelledby="dialog-title" onClose={onClose} onCancel={onCancel}>
       <header>
         <h2 id="dialog-title">{title}</h2>
-        <button type="button" class="quiet" aria-label="Close" onClick={() => dialog.current?.close()}>
+        <button type="button" class="quiet" aria-label="Close" onClick={leave}>
           ✕
         </button>
       </header>

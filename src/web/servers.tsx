@@ -92,6 +92,11 @@ export function ServerButtons({ server }: { readonly server: ServerView }) {
           Terminal
         </a>
       ) : null}
+      {status === 'running' ? (
+        <a class="button" href={`#/servers/${id}/files`}>
+          Files
+        </a>
+      ) : null}
       {deeds.map((deed) => (
         <button
           type="button"

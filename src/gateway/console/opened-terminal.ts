@@ -10,6 +10,8 @@ import { hangUp } from '../bastion/ssh2-extras.ts';
 import { isClogged } from '../bastion/peer-limits.ts';
 import { beginRecording, realRecorder, type RecorderOptions, type Recording } from '../bastion/recording.ts';
 import type { ControlLink } from '../control-link.ts';
+import { type FileDesk, makeFileDesk } from './file-desk.ts';
+import type { Transfers } from './transfers.ts';
 import { makeTerminalSession, type TerminalSession, type TerminalSize } from './terminal-session.ts';
 
 export interface OpenedTerminal {
@@ -18,6 +20,8 @@ export interface OpenedTerminal {
   readonly place: Place;
   readonly user: string;
   readonly session: TerminalSession;
+  /** Of its user, from where its shell is. */
+  readonly files: FileDesk;
   /** What its person shows control from here on. */
   goOnWith(credential: string): void;
   end(reason: string): void;
@@ -27,6 +31,7 @@ export interface OpenerOptions {
   readonly link: ControlLink;
   readonly ledger: Ledger;
   readonly log: Log;
+  readonly transfers: Transfers;
   readonly recorder: Pick<RecorderOptions, 'dir' | 'mostBytes' | 'isDiskLow'>;
   /** How long a terminal that nobody looks at goes on. */
   readonly forsakenMs?: number;
@@ -117,6 +122,7 @@ function tie(request: OpenRequest, options: OpenerOptions, client: Client, strea
     place,
     user,
     session,
+    files: makeFileDesk({ client, counter: line, transfers: options.transfers, hasShell: true }),
     goOnWith: (next) => line.goOnWith(next),
     end(reason) {
       if (session.isOver) return;

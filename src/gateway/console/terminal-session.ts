@@ -129,8 +129,7 @@ class SharedTerminal implements TerminalSession {
     if (view.mode === 'type') this.#change(wanted);
     else view.tell({ kind: 'resized', ...this.#size });
     this.#seen.add(one);
-    const replay = this.#scrollback.replay();
-    if (replay.length > 0) give(one, replay);
+    this.#giveAgain(one);
     if (this.#scrollback.isCut) this.#drawAnew();
     this.#balance();
     this.#tellViewers();
@@ -148,9 +147,16 @@ class SharedTerminal implements TerminalSession {
     if (one.isLost && waiting(one) === 0) {
       one.isLost = false;
       one.view.tell({ kind: 'again' });
-      give(one, this.#scrollback.replay());
+      this.#giveAgain(one);
     }
     this.#balance();
+  }
+
+  #giveAgain(one: Seen): void {
+    const replay = this.#scrollback.replay();
+    if (replay.length === 0) return;
+    one.view.tell({ kind: 'replay' });
+    give(one, replay);
   }
 
   #detach(one: Seen): void {

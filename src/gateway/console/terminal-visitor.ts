@@ -5,7 +5,8 @@ import type { ToTerminal, WatchMode } from '../../contract/terminal.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import { type OpenedTerminal, openTerminal, type OpenerOptions } from './opened-terminal.ts';
 import type { Attachment, TerminalSize, View } from './terminal-session.ts';
-import type { SocketHears, TerminalSocket } from './terminal-socket.ts';
+import { answerFiles } from './files-visitor.ts';
+import type { SocketHears, TerminalSocket } from './page-socket.ts';
 import type { HeldTerminals } from './terminals.ts';
 
 export interface VisitorOptions extends OpenerOptions {
@@ -26,12 +27,12 @@ const inputPauseMs = 20;
 
 type Enter = Extract<ToTerminal, { kind: 'enter' | 'join' }>;
 
-export function serveVisitor(options: VisitorOptions, connect: (hears: SocketHears) => TerminalSocket): void {
+export function serveVisitor(options: VisitorOptions, connect: (hears: SocketHears<ToTerminal>) => TerminalSocket): void {
   const visitor = new Visitor(options);
   visitor.begin(connect(visitor));
 }
 
-class Visitor implements SocketHears {
+class Visitor implements SocketHears<ToTerminal> {
   readonly #options: VisitorOptions;
   readonly #gone = new AbortController();
   #socket: TerminalSocket | undefined;
@@ -74,6 +75,8 @@ class Visitor implements SocketHears {
     else if (message.kind === 'shown') attachment.shown(message.bytes);
     // What follows is its owner's alone, whatever a link lets somebody do.
     else if (!isOwner) return;
+    else if (message.kind === 'files')
+      void answerFiles(terminal.files, message, this.#options.log).then((said) => this.#socket?.send(said));
     else if (message.kind === 'end') terminal.end('it was ended in the browser');
     else if (message.kind === 'unshare') held.unshare(terminal);
     else {

@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { Log } from '../../base/log.ts';
+import { filesPath } from '../../contract/files.ts';
 import { terminalPath, type WatchMode } from '../../contract/terminal.ts';
 import { answerInstead } from '../http/upgrade.ts';
 import { notFoundPage, refusedPage } from '../http/pages.ts';
@@ -11,7 +12,8 @@ import { clientAddressOf, takeFromWorker } from '../http/behind-front.ts';
 import { isFromHere } from '../portal/api-relay.ts';
 import { type OpenedTerminal, type OpenerOptions } from './opened-terminal.ts';
 import { serveVisitor } from './terminal-visitor.ts';
-import { longestMessageBytes, makeTerminalSocket } from './terminal-socket.ts';
+import { serveFiles } from './files-visitor.ts';
+import { longestMessageBytes, makeFilesSocket, makeTerminalSocket } from './page-socket.ts';
 import type { HandedOn, WorkerDoor } from './worker-door.ts';
 
 export interface TerminalsOptions extends OpenerOptions {
@@ -107,6 +109,7 @@ export function holdTerminals(worker: string): HeldTerminals {
 export function makeTerminals(options: TerminalsOptions): Terminals {
   const { door } = options;
   const held = holdTerminals(door.name);
+  const filesPages = new Map<string, number>();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: longestMessageBytes, perMessageDeflate: false });
 
   function take({ request, client, first, fromAddress }: HandedOn, name: string | undefined): void {
@@ -115,13 +118,24 @@ export function makeTerminals(options: TerminalsOptions): Terminals {
     );
   }
 
+  function takeFiles(request: IncomingMessage, client: Socket, first: Buffer): void {
+    const fromAddress = clientAddressOf(request);
+    sockets.handleUpgrade(request, client, first, (socket) =>
+      serveFiles({ ...options, fromAddress, counts: filesPages }, (hears) => makeFilesSocket(socket, hears)),
+    );
+  }
+
   return {
     held,
     upgrade(request, client, first, target) {
       const { pathname, searchParams } = new URL(target, 'https://own');
-      if (pathname !== terminalPath) return false;
+      if (pathname !== terminalPath && pathname !== filesPath) return false;
       if (!isFromHere(request) || request.headers.origin === undefined) {
-        answerInstead(request, client, refusedPage(403, 'pages of other sites may not open a terminal'));
+        answerInstead(request, client, refusedPage(403, 'pages of other sites may not enter a server'));
+        return true;
+      }
+      if (pathname === filesPath) {
+        takeFiles(request, client, first);
         return true;
       }
       const name = searchParams.get('session') ?? undefined;

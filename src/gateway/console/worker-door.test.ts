@@ -15,11 +15,19 @@ async function makeRoom() {
   undo.defer(async () => await rm(dir, { recursive: true }));
   const [first, second] = [makeWorkerDoor(dir, 'w1'), makeWorkerDoor(dir, 'w2')];
   const heard: string[] = [];
-  await second.listen(({ request, client, first: early, fromAddress }) => {
-    heard.push(`${request.url} from ${fromAddress}, ${String(request.headers['x-kept'])}`);
-    client.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-    client.write(early);
-    client.pipe(client);
+  await second.listen({
+    async request(request, response, fromAddress) {
+      response.writeHead(201, { 'x-told': 'yes' });
+      response.write(`${request.method} ${request.url} of ${request.headers.origin} from ${fromAddress}: `);
+      for await (const piece of request) response.write(piece);
+      response.end();
+    },
+    connection({ request, client, first: early, fromAddress }) {
+      heard.push(`${request.url} from ${fromAddress}, ${String(request.headers['x-kept'])}`);
+      client.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      client.write(early);
+      client.pipe(client);
+    },
   });
   undo.defer(async () => await second.close());
   const gone: string[] = [];
@@ -31,6 +39,10 @@ async function makeRoom() {
     });
     if (!isHandedOn) client.end('HTTP/1.1 404 Here\r\n\r\n');
   });
+  server.on('request', (request: IncomingMessage, response) => {
+    const name = (request.url ?? '').slice(1);
+    if (!first.passOn(name, request, response, () => response.writeHead(410).end())) response.writeHead(404).end();
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   undo.defer(() => void server.close());
@@ -40,6 +52,7 @@ async function makeRoom() {
     dir,
     heard,
     gone,
+    port,
     async ask(session: string) {
       const socket = connect(port, '127.0.0.1').setEncoding('latin1');
       let text = '';
@@ -75,10 +88,25 @@ suite('the door between workers', () => {
     assert.deepEqual(room.gone, ['w3-abc']);
   });
 
+  test('a request for another’s transfer is passed on with its body, and its answer comes back', async () => {
+    await using room = await makeRoom();
+    const put = async (name: string) =>
+      await fetch(`http://127.0.0.1:${room.port}/${name}`, {
+        method: 'PUT',
+        body: 'the body',
+        headers: { origin: 'https://own', 'x-myserver-client': '203.0.113.1' },
+      });
+    const answer = await put('w2-abc');
+    assert.deepEqual([answer.status, answer.headers.get('x-told')], [201, 'yes']);
+    assert.equal(await answer.text(), 'PUT /w2-abc of https://own from 127.0.0.1: the body');
+    assert.equal((await put('w1-abc')).status, 404);
+    assert.equal((await put('w3-abc')).status, 410);
+  });
+
   test('the socket is made anew where one was left behind', async () => {
     await using room = await makeRoom();
     const again = makeWorkerDoor(room.dir, 'w2');
-    await again.listen(() => {});
+    await again.listen({ connection: () => {}, request: () => {} });
     assert.ok((await stat(join(room.dir, 'w2.sock'))).isSocket());
     await again.close();
   });

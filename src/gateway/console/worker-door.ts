@@ -4,10 +4,11 @@
  */
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer, type IncomingMessage, request as ask, type ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { clientAddressHeader } from '../../contract/portal.ts';
+import { clientAddressOf } from '../http/behind-front.ts';
 
 export interface HandedOn {
   readonly request: IncomingMessage;
@@ -16,19 +17,31 @@ export interface HandedOn {
   readonly fromAddress: string;
 }
 
+/** What other workers hand on. */
+export interface WorkerTakes {
+  readonly connection: (connection: HandedOn) => void;
+  readonly request: (request: IncomingMessage, response: ServerResponse, fromAddress: string) => void;
+}
+
 export interface WorkerDoor {
   /** This worker's, as session names begin with it. */
   readonly name: string;
   /** False: that session would be ours, or nobody's. `onGone`: the worker whose it was is there no more, and nothing has been answered. */
   handOn(session: string, connection: HandedOn, onGone: () => void): boolean;
-  listen(onUpgrade: (connection: HandedOn) => void): Promise<void>;
+  /** The same for a request and its answer. */
+  passOn(session: string, request: IncomingMessage, response: ServerResponse, onGone: () => void): boolean;
+  listen(takes: WorkerTakes): Promise<void>;
   close(): Promise<void>;
 }
+
+/** RFC 9110, section 7.6.1. */
+const ofOneConnection = new Set(['connection', 'keep-alive', 'transfer-encoding']);
 
 const ownerOf = (session: string) => /^(w\d{1,10})-/u.exec(session)?.[1];
 
 export function makeWorkerDoor(dir: string, name = `w${process.pid}`): WorkerDoor {
-  const server = createServer((_request, response) => response.writeHead(404).end());
+  // Bodies may take as long as they take.
+  const server = createServer({ requestTimeout: 0 });
   const pathOf = (worker: string) => join(dir, `${worker}.sock`);
   return {
     name,
@@ -49,12 +62,27 @@ export function makeWorkerDoor(dir: string, name = `w${process.pid}`): WorkerDoo
       });
       return true;
     },
-    async listen(onUpgrade) {
+    passOn(session, request, response, onGone) {
+      const owner = ownerOf(session);
+      if (owner === undefined || owner === name) return false;
+      const asked = ask({ socketPath: pathOf(owner), agent: false, method: request.method, path: request.url, headers: passedOn(request) });
+      response.once('close', () => asked.destroy());
+      asked.once('error', () => (response.headersSent ? response.destroy() : onGone()));
+      asked.once('response', (told) => {
+        const fields = Object.entries(told.headers).filter(([field]) => !ofOneConnection.has(field));
+        response.writeHead(told.statusCode ?? 502, Object.fromEntries(fields));
+        told.once('error', () => response.destroy());
+        told.pipe(response);
+      });
+      request.pipe(asked);
+      return true;
+    },
+    async listen(takes) {
       await rm(pathOf(name), { force: true });
       server.on('upgrade', (request: IncomingMessage, client: Socket, first: Buffer) => {
-        const told = request.headers[clientAddressHeader];
-        onUpgrade({ request, client, first, fromAddress: typeof told === 'string' ? told : '' });
+        takes.connection({ request, client, first, fromAddress: toldAddress(request) });
       });
+      server.on('request', (request, response) => takes.request(request, response, toldAddress(request)));
       server.listen({ path: pathOf(name) });
       await once(server, 'listening');
     },
@@ -64,6 +92,17 @@ export function makeWorkerDoor(dir: string, name = `w${process.pid}`): WorkerDoo
       await rm(pathOf(name), { force: true });
     },
   };
+}
+
+/** Of a request whose head is read here: what `transfers.ts` looks at, in the words of HTTP/1.1. */
+function passedOn(request: IncomingMessage) {
+  const names = ['host', 'origin', 'sec-fetch-site', 'content-length', 'transfer-encoding'] as const;
+  const fields = names.flatMap((name) => (request.headers[name] === undefined ? [] : ([[name, request.headers[name]]] as const)));
+  return { ...Object.fromEntries(fields), [clientAddressHeader]: clientAddressOf(request) };
+}
+
+function toldAddress({ headers: { [clientAddressHeader]: told } }: IncomingMessage): string {
+  return typeof told === 'string' ? told : '';
 }
 
 /** As it came, but for the address: what a client says of that is not passed on. */

@@ -1,8 +1,9 @@
-/** Our own origin, `https://host/`: the portal's files, the API behind them, and browser terminals. */
+/** Our own origin, `https://host/`: the portal's files, the API behind them, browser terminals and files. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { apiPrefix } from '../../contract/route.ts';
 import type { Terminals } from '../console/terminals.ts';
+import type { Transfers } from '../console/transfers.ts';
 import type { ApiRelay } from './api-relay.ts';
 import type { Assets } from './assets.ts';
 
@@ -17,12 +18,13 @@ export interface PortalParts {
   readonly api: ApiRelay;
   readonly assets: Assets;
   readonly terminals: Terminals;
+  readonly transfers: Transfers;
 }
 
 const knownHosts = '/.well-known/myserver/known_hosts';
 const terminalPage = /^\/ssh\/(?:0|[1-9]\d{0,4})\/?$/u;
 
-export function makePortal({ api, assets, terminals }: PortalParts): Portal {
+export function makePortal({ api, assets, terminals, transfers }: PortalParts): Portal {
   return {
     answer(request, response, target) {
       const [path = ''] = target.split('?', 1);
@@ -30,6 +32,7 @@ export function makePortal({ api, assets, terminals }: PortalParts): Portal {
         api(request, response, target);
         return true;
       }
+      if (transfers.answer(request, response, target)) return true;
       if (request.method !== 'GET' && request.method !== 'HEAD') return false;
       const file =
         path === '/' ? 'index.html' : terminalPage.test(path) ? 'terminal.html' : path.startsWith('/assets/') ? path.slice(1) : '';

@@ -2,11 +2,12 @@
  * The page's end of a terminal: a WebSocket that is made anew for as long as it may help, with a fresh ticket each time, and tells how much has been shown. The
  * name of the session is kept by the tab (`sessionStorage`), so that the same page, loaded anew, finds its terminal again.
  */
+import { type FilesLink, FilesQuestions } from '../files/files-link.ts';
 import { type FromTerminal, terminalPath, type ToTerminal } from '../../contract/terminal.ts';
 
 export interface Screen {
-  /** Calls back when it is shown. */
-  write(data: Uint8Array, shown: () => void): void;
+  /** Calls back when it is shown. `isReplay`: it was shown before, and nothing that it asks for is done again. */
+  write(data: Uint8Array, isReplay: boolean, shown: () => void): void;
   reset(): void;
   readonly size: { readonly columns: number; readonly rows: number };
 }
@@ -31,7 +32,9 @@ export interface ConnectionOptions {
 
 export interface Connection {
   input(data: string | Uint8Array): void;
-  send(message: ToTerminal): void;
+  /** False where there is no connection. */
+  send(message: ToTerminal): boolean;
+  readonly files: FilesLink;
   /** Begins a new session where the former one is over. */
   anew(): void;
   /** This page looks no more; the session goes on for a while. */
@@ -64,7 +67,9 @@ export function connect(options: ConnectionOptions): Connection {
 class PageConnection implements Connection {
   readonly #options: ConnectionOptions;
   readonly #encoder = new TextEncoder();
+  readonly #questions = new FilesQuestions((message) => this.send(message));
   #socket: WebSocket | undefined;
+  #isReplayNext = false;
   #failures = 0;
   #isOver = false;
 
@@ -78,8 +83,14 @@ class PageConnection implements Connection {
       if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(bytes.slice(at, at + longestInput));
   }
 
-  send(message: ToTerminal): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  send(message: ToTerminal): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
+  }
+
+  get files(): FilesLink {
+    return this.#questions;
   }
 
   anew(): void {
@@ -121,6 +132,7 @@ class PageConnection implements Connection {
     socket.addEventListener('close', () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
+      this.#questions.lost();
       if (!this.#isOver) this.#again();
     });
   }
@@ -130,7 +142,9 @@ class PageConnection implements Connection {
     let [received, shown, told] = [0, 0, 0];
     return (bytes) => {
       received += bytes.length;
-      this.#options.screen.write(bytes, () => {
+      const isReplay = this.#isReplayNext;
+      this.#isReplayNext = false;
+      this.#options.screen.write(bytes, isReplay, () => {
         shown += bytes.length;
         if (shown - told < tellBytes && shown !== received) return;
         told = shown;
@@ -147,6 +161,8 @@ class PageConnection implements Connection {
       screen.reset();
       hears.state('open');
     } else if (message.kind === 'again') screen.reset();
+    else if (message.kind === 'replay') this.#isReplayNext = true;
+    else if (message.kind === 'files') this.#questions.take(message);
     else if (message.kind === 'over') this.#end();
     else if (message.kind === 'refused') {
       // The one that the tab remembers is over: a new one takes its place.

@@ -6,12 +6,18 @@ import type { SessionView } from '../../contract/schemas.ts';
 import { sentenceOf } from '../faults.ts';
 import { timeText } from '../format.ts';
 import { api, keepSignedIn, signedIn } from '../session.ts';
+import { UploadList } from '../files/uploads.tsx';
+import { Question } from '../question.tsx';
 import { NewPasswordPage, SignInPage } from '../sign-in.tsx';
 import { type Connection, connect, hasOne, type Right, takeUp } from './connection.ts';
-import { Question } from './question.tsx';
+
+import { Offers, useFiles } from './files.tsx';
 import { keepSettings, readSettings, type Settings } from './settings.ts';
 import { Toolbar } from './toolbar.tsx';
 import { makeTerminal, type TerminalScreen } from './xterm-screen.ts';
+
+/** A program can offer files without end. */
+const mostOffered = 5;
 
 type State = 'connecting' | 'open' | 'lost' | 'over';
 
@@ -51,6 +57,7 @@ function useTerminal(settings: Settings) {
   const connection = useRef<Connection>(undefined);
   const [state, setState] = useState<State>('connecting');
   const [told, setTold] = useState<Told>(nothingTold);
+  const [offered, setOffered] = useState<readonly string[]>([]);
 
   function take(message: FromTerminal): void {
     if (message.kind === 'entered') {
@@ -64,7 +71,8 @@ function useTerminal(settings: Settings) {
     if (place.current === null) return undefined;
     const made = makeTerminal(place.current, settings, {
       input: (data) => connection.current?.input(data),
-      resized: (size) => connection.current?.send({ kind: 'resize', ...size }),
+      resized: (size) => void connection.current?.send({ kind: 'resize', ...size }),
+      offered: (path) => setOffered((before) => [...before.filter((one) => one !== path), path].slice(-mostOffered)),
     });
     screen.current = made;
     connection.current = connect({ server, right, screen: made, hears: { message: take, state: setState } });
@@ -74,7 +82,8 @@ function useTerminal(settings: Settings) {
     };
   }, []);
 
-  return { place, screen, connection, state, told };
+  const withoutOffer = (path: string) => setOffered((before) => before.filter((one) => one !== path));
+  return { place, screen, connection, state, told, offered, withoutOffer };
 }
 
 interface Told {
@@ -102,20 +111,24 @@ function withMessage(told: Told, message: FromTerminal): Told {
     case 'refused':
       return { ...told, end: endOf(message), question: undefined };
     case 'again':
+    case 'replay':
     case 'resized':
+    case 'files':
       return told;
   }
 }
 
 function TerminalPage() {
   const [settings, setSettings] = useState<Settings>(readSettings);
-  const { place, screen, connection, state, told } = useTerminal(settings);
+  const { place, screen, connection, state, told, offered, withoutOffer } = useTerminal(settings);
   const [answered, setAnswered] = useState<Told['question']>();
   const change = (next: Settings) => {
     keepSettings(next);
     setSettings(next);
     screen.current?.set(next);
   };
+  const files = useFiles(connection);
+  const isOwner = right.kind === 'owner';
   const type = (data: string) => {
     connection.current?.input(data);
     screen.current?.focus();
@@ -129,8 +142,9 @@ function TerminalPage() {
       <Toolbar
         {...{ server, settings, change, type, ...told }}
         isOpen={state === 'open'}
-        isOwner={right.kind === 'owner'}
-        send={(message) => connection.current?.send(message)}
+        isOwner={isOwner}
+        files={files}
+        send={(message) => void connection.current?.send(message)}
         find={(text, isBackwards) => screen.current?.find(text, isBackwards)}
       />
       {stateTexts[state] === '' ? null : (
@@ -144,7 +158,9 @@ function TerminalPage() {
         </p>
       )}
       {told.question === undefined || told.question === answered ? null : <Question text={told.question.text} onAnswer={answer} />}
-      <main class="terminal-place" ref={place} />
+      {isOwner ? <Offers {...{ offered, files, withoutOffer }} /> : null}
+      {files.uploads === undefined ? null : <UploadList uploads={files.uploads} />}
+      <main class="terminal-place" ref={place} {...(isOwner ? files.dropping : {})} />
     </>
   );
 }

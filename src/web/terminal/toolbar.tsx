@@ -2,6 +2,7 @@
 import { useState } from 'preact/hooks';
 import type { FromTerminal, ToTerminal, WatchMode } from '../../contract/terminal.ts';
 import { Copyable } from '../parts.tsx';
+import { FilesMenu, type TerminalFiles } from './files.tsx';
 import { type Settings, type ThemeName, themes } from './settings.ts';
 
 export interface ToolbarProps {
@@ -13,6 +14,7 @@ export interface ToolbarProps {
   readonly shared: Extract<FromTerminal, { kind: 'shared' }> | undefined;
   readonly isOpen: boolean;
   readonly isOwner: boolean;
+  readonly files: TerminalFiles;
   readonly send: (message: ToTerminal) => void;
   readonly find: (text: string, isBackwards: boolean) => void;
   readonly type: (data: string) => void;
@@ -47,6 +49,7 @@ export function Toolbar(props: ToolbarProps) {
       </span>
       <Find find={props.find} />
       <Look settings={props.settings} change={props.change} />
+      {isOwner && isOpen ? <FilesMenu files={props.files} /> : null}
       {isOwner && isOpen ? <Share {...props} /> : null}
       {isTouch && isOpen && entered?.mode === 'type' ? (
         <span class="touch-keys">

@@ -19,26 +19,21 @@ export interface TerminalScreen extends Screen {
 export interface ScreenHears {
   input(data: string | Uint8Array): void;
   resized(size: { readonly columns: number; readonly rows: number }): void;
+  /** The command "download" on the server: a path there. Anything that is printed can say so: the person is asked. */
+  offered(path: string): void;
 }
 
 /** Of one line more or less; what the gateway keeps for a page that comes back is less. */
 const scrollbackLines = 10_000;
 
 export function makeTerminal(place: HTMLElement, settings: Settings, hears: ScreenHears): TerminalScreen {
-  const terminal = new Terminal({
-    ...optionsOf(settings),
-    allowProposedApi: true,
-    scrollback: scrollbackLines,
-    cursorBlink: false,
-    macOptionIsMeta: true,
-    rightClickSelectsWord: false,
-    fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace',
-    linkHandler: { activate: (_event, uri) => openLink(uri) },
-  });
+  const terminal = newTerminal(settings);
   const [fit, search] = [new FitAddon(), new SearchAddon()];
   for (const addon of [fit, search, new WebLinksAddon((_event, uri) => openLink(uri)), new Unicode11Addon()]) terminal.loadAddon(addon);
   terminal.unicode.activeVersion = '11';
-  askBeforeClipboard(terminal);
+  /** What is shown again has had its answers. */
+  let isReplaying = false;
+  takeWishes(terminal, hears, () => isReplaying);
   terminal.open(place);
   fit.fit();
   let followed: { readonly columns: number; readonly rows: number } | undefined;
@@ -49,6 +44,7 @@ export function makeTerminal(place: HTMLElement, settings: Settings, hears: Scre
   const watching = new ResizeObserver(measured);
   watching.observe(place);
   terminal.onData((data) => {
+    if (isReplaying) return;
     // Whoever types here decides how large it is.
     if (!isMine && followed !== undefined) claim();
     hears.input(data);
@@ -70,7 +66,14 @@ export function makeTerminal(place: HTMLElement, settings: Settings, hears: Scre
     get size() {
       return { columns: terminal.cols, rows: terminal.rows };
     },
-    write: (data, shown) => terminal.write(data, shown),
+    write(data, isReplay, shown) {
+      if (!isReplay) return terminal.write(data, shown);
+      isReplaying = true;
+      terminal.write(data, () => {
+        isReplaying = false;
+        shown();
+      });
+    },
     reset: () => terminal.reset(),
     set(next) {
       Object.assign(terminal.options, optionsOf(next));
@@ -94,6 +97,19 @@ export function makeTerminal(place: HTMLElement, settings: Settings, hears: Scre
   };
 }
 
+function newTerminal(settings: Settings): Terminal {
+  return new Terminal({
+    ...optionsOf(settings),
+    allowProposedApi: true,
+    scrollback: scrollbackLines,
+    cursorBlink: false,
+    macOptionIsMeta: true,
+    rightClickSelectsWord: false,
+    fontFamily: 'ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace',
+    linkHandler: { activate: (_event, uri) => openLink(uri) },
+  });
+}
+
 function optionsOf({ fontSize, theme, isForScreenReader }: Settings) {
   return { fontSize, theme: themes[theme], screenReaderMode: isForScreenReader, minimumContrastRatio: theme === 'contrast' ? 7 : 4.5 };
 }
@@ -102,15 +118,27 @@ function openLink(uri: string): void {
   if (/^(?:https?|mailto):/iu.test(uri)) open(uri, '_blank', 'noopener,noreferrer');
 }
 
-/** OSC 52: a program, or a file that somebody prints, would put what it likes where the person pastes from. Reading is never answered. */
-function askBeforeClipboard(terminal: Terminal): void {
-  terminal.parser.registerOscHandler(52, (data) => {
-    const [, base64 = ''] = /^[^;]*;([A-Za-z\d+/=]+)$/u.exec(data) ?? [];
-    const text = decoded(base64);
-    if (text !== '' && confirm(`A program in this terminal wants to put this on your clipboard:\n\n${text.slice(0, 500)}`))
-      void navigator.clipboard.writeText(text);
+/** What programs on the server ask of a terminal by sequences of their own. */
+function takeWishes(terminal: Terminal, hears: Pick<ScreenHears, 'offered'>, isReplaying: () => boolean): void {
+  const inText = (take: (data: string) => void) => (data: string) => {
+    if (!isReplaying()) take(data);
     return true;
-  });
+  };
+  terminal.parser.registerOscHandler(52, inText(askBeforeClipboard));
+  terminal.parser.registerOscHandler(
+    1337,
+    inText((data) => {
+      const path = decoded(/^Download=([A-Za-z\d+/=]+)$/u.exec(data)?.[1] ?? '');
+      if (path.startsWith('/')) hears.offered(path);
+    }),
+  );
+}
+
+/** OSC 52: a program, or a file that somebody prints, would put what it likes where the person pastes from. Reading is never answered. */
+function askBeforeClipboard(data: string): void {
+  const text = decoded(/^[^;]*;([A-Za-z\d+/=]+)$/u.exec(data)?.[1] ?? '');
+  if (text !== '' && confirm(`A program in this terminal wants to put this on your clipboard:\n\n${text.slice(0, 500)}`))
+    void navigator.clipboard.writeText(text);
 }
 
 function decoded(base64: string): string {

@@ -1,5 +1,5 @@
 /** What the server asks before it lets in. */
-import { fieldOf, formOf } from '../form.ts';
+import { fieldOf, formOf } from './form.ts';
 
 export function Question({ text, onAnswer }: { readonly text: string; readonly onAnswer: (answer: string | null) => void }) {
   const onSubmit = (event: SubmitEvent) => {

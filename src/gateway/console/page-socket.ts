@@ -1,10 +1,17 @@
-/** One WebSocket of a browser terminal: its messages parsed, its limits kept, and whoever says nothing any more taken for gone. */
+/** One WebSocket of a page with a server: its messages parsed, its limits kept, and whoever says nothing any more taken for gone. */
 import { Compile } from 'typebox/compile';
 import type { RawData, WebSocket } from 'ws';
-import { type FromTerminal, type ToTerminal, ToTerminalSchema } from '../../contract/terminal.ts';
+import {
+  type FromFilesSocket,
+  type FromTerminal,
+  type ToFilesSocket,
+  ToFilesSocketSchema,
+  type ToTerminal,
+  ToTerminalSchema,
+} from '../../contract/terminal.ts';
 
-export interface TerminalSocket {
-  send(message: FromTerminal): void;
+export interface PageSocket<From> {
+  send(message: From): void;
   output(data: Buffer): void;
   /** Until `false` is taken back by `resume`, nothing more is read. */
   pause(): void;
@@ -12,8 +19,11 @@ export interface TerminalSocket {
   close(): void;
 }
 
-export interface SocketHears {
-  message(message: ToTerminal): void;
+export type TerminalSocket = PageSocket<FromTerminal>;
+export type FilesSocket = PageSocket<FromFilesSocket>;
+
+export interface SocketHears<To> {
+  message(message: To): void;
   input(data: Buffer): void;
   /** Once, however it came about. */
   closed(): void;
@@ -25,8 +35,17 @@ const pingMs = 15_000;
 export const longestMessageBytes = 128 * 1024;
 
 const toTerminal = Compile(ToTerminalSchema);
+const toFiles = Compile(ToFilesSocketSchema);
 
-export function makeTerminalSocket(socket: WebSocket, hears: SocketHears): TerminalSocket {
+export function makeTerminalSocket(socket: WebSocket, hears: SocketHears<ToTerminal>): TerminalSocket {
+  return makePageSocket(socket, hears, (value) => (toTerminal.Check(value) ? value : undefined));
+}
+
+export function makeFilesSocket(socket: WebSocket, hears: SocketHears<ToFilesSocket>): FilesSocket {
+  return makePageSocket(socket, hears, (value) => (toFiles.Check(value) ? value : undefined));
+}
+
+function makePageSocket<From, To>(socket: WebSocket, hears: SocketHears<To>, check: (value: unknown) => To | undefined): PageSocket<From> {
   let isAlive = true;
   const pinging = setInterval(() => {
     if (!isAlive) return socket.terminate();
@@ -43,8 +62,8 @@ export function makeTerminalSocket(socket: WebSocket, hears: SocketHears): Termi
     isAlive = true;
     const bytes = data as Buffer;
     if (isBinary) return hears.input(bytes);
-    const message = parse(bytes);
-    if (message === undefined) socket.close(1008, 'no message of a terminal');
+    const message = check(parse(bytes));
+    if (message === undefined) socket.close(1008, 'no message that is known here');
     else hears.message(message);
   });
   const isOpen = () => socket.readyState === socket.OPEN;
@@ -57,10 +76,10 @@ export function makeTerminalSocket(socket: WebSocket, hears: SocketHears): Termi
   };
 }
 
-function parse(bytes: Buffer): ToTerminal | undefined {
+/** Undefined, which no message is, where it is no JSON. */
+function parse(bytes: Buffer): unknown {
   try {
-    const value: unknown = JSON.parse(bytes.toString());
-    return toTerminal.Check(value) ? value : undefined;
+    return JSON.parse(bytes.toString());
   } catch {
     return undefined;
   }
