@@ -16,6 +16,8 @@ export interface PortalRoom extends AsyncDisposable {
   context(): Promise<BrowserContext>;
   /** The portal in it, signed in. */
   signedIn(context: BrowserContext, person: string, password: string, path?: string): Promise<Page>;
+  /** A new terminal of that server, whatever others there are. */
+  terminal(context: BrowserContext, id: number): Promise<Page>;
 }
 
 /** Chromium, run in the network of the machine outside. */
@@ -45,6 +47,15 @@ export async function makePortalRoom(config: Readonly<Record<string, object>> = 
       await page.fill('input[name=password]', password);
       await page.click('button:has-text("Sign in")');
       return page;
+    },
+    async terminal(context, id) {
+      const opened = await context.newPage();
+      await opened.goto(`${origin}/ssh/${id}`);
+      const another = opened.locator('button:has-text("A new one")');
+      await opened.locator('.xterm-rows').or(another).waitFor();
+      if (await another.isVisible()) await another.click();
+      await opened.locator('.xterm-rows').waitFor();
+      return opened;
     },
     [Symbol.asyncDispose]: async () => await kept.disposeAsync(),
   };

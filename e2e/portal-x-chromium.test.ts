@@ -34,16 +34,7 @@ suite('the portal in Chromium', { skip }, () => {
 
   const has = async (where: Page, text: string) =>
     await until(`"${text}" in the terminal`, async () => (await shownIn(where)).includes(text));
-  /** Of server 3's terminal. */
-  const terminalOf = async (who: BrowserContext) => {
-    const opened = await who.newPage();
-    await opened.goto(`${room.origin}/ssh/3`);
-    const another = opened.locator('button:has-text("A new one")');
-    await opened.locator('.xterm-rows').or(another).waitFor();
-    if (await another.isVisible()) await another.click();
-    await opened.locator('.xterm-rows').waitFor();
-    return opened;
-  };
+  const terminalOf = async (who: BrowserContext) => await room.terminal(who, 3);
 
   test('somebody with nothing but a browser signs in, makes a server and sees it run', { timeout }, async () => {
     page = await room.signedIn(context, 'ada', ada.password);

@@ -6,7 +6,7 @@ import type { CommonOptions, RowOptions } from './invocation.ts';
 
 const columns: readonly Column<SessionView>[] = [
   { name: 'id', cell: (session) => session.id },
-  { name: 'person', cell: (session) => session.person },
+  { name: 'person', cell: (session) => session.person ?? '-' },
   { name: 'from', cell: (session) => session.from },
   { name: 'kind', cell: (session) => session.kind },
   { name: 'server', cell: (session) => session.serverId },

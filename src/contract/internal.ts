@@ -179,6 +179,28 @@ export const internalRoutes = {
       user: nullable(Type.String()),
     }),
   },
+  guestEnter: {
+    method: 'POST',
+    path: '/guests/enter',
+    name: 'guestEnter',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 200,
+    summary:
+      "For somebody without an account, who has a server's own user and password: the way to its SSH service, where that is open to everybody",
+    body: body({ server: Type.Integer(), user: text(64), fromAddress: address }),
+    response: Type.Object({ credential: Type.String(), place: PlaceSchema }),
+  },
+  guestTry: {
+    method: 'POST',
+    path: '/guests/try',
+    name: 'guestTry',
+    tag: 'gateway',
+    door: 'gateway',
+    status: 204,
+    summary: 'Whether a password of theirs may be tried now; what the server said to it',
+    body: body({ credential, what: Type.Union([Type.Literal('try'), Type.Literal('right'), Type.Literal('wrong')]) }),
+  },
   sign: {
     method: 'POST',
     path: '/signatures',

@@ -341,7 +341,7 @@ export const AuditLineSchema = Type.Object(
 export const SessionSchema = Type.Object(
   {
     id: Type.String(),
-    person: Type.String(),
+    person: nullable(Type.String({ description: "null: somebody without an account, by a user of the server's own" })),
     from: nullable(Type.String()),
     kind: Type.String({ description: 'lobby, shell, exec, sftp, forward, ...' }),
     serverId: nullable(Type.Integer()),

@@ -20,6 +20,10 @@ export const ToTerminalSchema = Type.Union([
   /** `session` in the address names one that is to be taken up again; without it a new one begins. */
   kind('enter', { ticket: Type.String({ maxLength: 100 }), ...size }),
   kind('join', { key: Type.String({ maxLength: 100 }), ...size }),
+  /** Without an account: by a user of the server's own, whose password is asked for. */
+  kind('knock', { server: Type.Integer({ minimum: 0 }), user: Type.String({ minLength: 1, maxLength: 64 }), ...size }),
+  /** Whoever has knocked comes back to their terminal by the key that they were given. */
+  kind('resume', { key: Type.String({ maxLength: 100 }), ...size }),
   kind('resize', size),
   /** So many bytes of output, from the first, have been shown. */
   kind('shown', { bytes: Type.Integer({ minimum: 0 }) }),
@@ -37,7 +41,11 @@ export type ToTerminal = Static<typeof ToTerminalSchema>;
 
 export type WatchMode = Static<typeof watchMode>;
 
+/** Something comes at least so often: a page that has heard nothing for twice as long has lost its network. */
+export const aliveMs = 15_000;
+
 export type FromTerminal =
+  | { readonly kind: 'alive' }
   /** One is in. What is shown from here on begins with the scrollback, whole; `shown` counts from here. */
   | {
       readonly kind: 'entered';
@@ -45,6 +53,8 @@ export type FromTerminal =
       readonly server: number;
       readonly user: string;
       readonly mode: WatchMode;
+      /** For who has knocked: by which they come back. */
+      readonly key: string | null;
       /** By whose wish what is shown is recorded; null: it is not. */
       readonly recordedBy: string | null;
       readonly columns: number;
@@ -76,4 +86,4 @@ export type ToFilesSocket = Static<typeof ToFilesSocketSchema>;
 
 export type FromFilesSocket =
   | { readonly kind: 'entered'; readonly server: number; readonly user: string }
-  | Extract<FromTerminal, { kind: 'question' | 'over' | 'refused' | 'files' }>;
+  | Extract<FromTerminal, { kind: 'alive' | 'question' | 'over' | 'refused' | 'files' }>;

@@ -5,7 +5,7 @@ import type { Output } from '../contract/route.ts';
 import { fault } from '../core/errors.ts';
 import type { WebPorts } from '../core/web-origins.ts';
 import type { WebState } from '../core/web-route.ts';
-import type { EnterablePlace } from '../control/gateway/gateway-control.ts';
+import type { EnterablePlace } from '../control/gateway/places.ts';
 import type { SignedInAtGateway } from '../control/gateway/key-sign-in.ts';
 import type { WebSignIn } from '../control/web/web-desk.ts';
 import type { Asked, HandlerParts } from './handler.ts';
@@ -15,9 +15,10 @@ type InternalHandlers = { readonly [K in InternalRouteName]: (asked: Asked<Inter
 /** Shorter than what a connection may be silent for. */
 const changesWaitMs = 20_000;
 
-export function internalHandlers({ gateway, control }: HandlerParts): InternalHandlers {
-  const { web } = control;
+export function internalHandlers(parts: HandlerParts): InternalHandlers {
+  const { gateway, control } = parts;
   return {
+    ...webHandlers(parts),
     async hello() {
       const { version, publicHost, plan } = control.facts;
       const hostKey = (await gateway.hostKey()).privateKey.reveal();
@@ -45,6 +46,14 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       const { id, user, ...entered } = gateway.terminals.enter(ticket, fromAddress);
       return Promise.resolve({ ...entered, server: id, user: user ?? null });
     },
+    async guestEnter({ body: { server, user, fromAddress } }) {
+      const { credential, place } = await gateway.guests.enter(server, user, fromAddress);
+      return { credential, place: placeView(place) };
+    },
+    async guestTry({ body: { credential, what } }) {
+      await gateway.guests.tell(credential, what);
+      return undefined;
+    },
     async sign({ body }) {
       return { signature: (await gateway.sign(body.credential, body.generation, bytes(body.signedData))).toString('base64') };
     },
@@ -63,6 +72,12 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       gateway.servesWebAt(portsOf(body.web ?? null));
       return { end: [...(await gateway.live.tell(params.worker, { sessions, isListening: body.bastion !== null }))] };
     },
+    changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
+  };
+}
+
+function webHandlers({ gateway, control: { web } }: HandlerParts) {
+  return {
     async webState({ query: { after }, signal }) {
       const number = await web.changes.wait(after, changesWaitMs, signal);
       if (number === after) return { number, state: null };
@@ -80,8 +95,7 @@ export function internalHandlers({ gateway, control }: HandlerParts): InternalHa
       await gateway.web.start(signInOf(who), id);
       return undefined;
     },
-    changes: async ({ query, signal }) => ({ number: await gateway.live.changes.wait(query.after, changesWaitMs, signal) }),
-  };
+  } satisfies Partial<InternalHandlers>;
 }
 
 function signInOf({ password, ...who }: { readonly person: string; readonly password: string; readonly fromAddress: string }): WebSignIn {

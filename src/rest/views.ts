@@ -241,7 +241,7 @@ export function sessionView({
   terminal,
 }: ShownSession): wire.SessionView {
   const where = { from: fromAddress ?? null, serverId: serverId ?? null, terminal: terminal ?? null };
-  return { id, person, kind, ...where, detail, since: time(sinceMs), bytesIn, bytesOut };
+  return { id, person: person ?? null, kind, ...where, detail, since: time(sinceMs), bytesIn, bytesOut };
 }
 
 export function recordingView({ name, serverId, generation, person, startedMs, bytes }: ShownRecording): wire.RecordingView {

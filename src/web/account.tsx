@@ -167,7 +167,8 @@ function Sessions() {
         {value?.sessions.map(({ id, kind, detail, from, since, bytesIn, bytesOut, person }) => (
           <li key={id}>
             <span>
-              {person}: {kind} {detail}, from {from ?? 'here'} since {timeText(since)}, {bytesText(bytesIn)} in, {bytesText(bytesOut)} out
+              {person ?? 'Somebody without an account'}: {kind} {detail}, from {from ?? 'here'} since {timeText(since)},{' '}
+              {bytesText(bytesIn)} in, {bytesText(bytesOut)} out
             </span>
             <button
               type="button"

@@ -65,12 +65,15 @@ export function makeGatewayCallers({ store, credentials, clock, authorities }: G
       }
       case 'certificate':
         return proof.expiresMs > clock.now() && authorities.some((line) => keyFingerprint(line.split(' ')[1] ?? '') === proof.authority);
+      case 'inside':
+        return false;
       default:
         return unreachable(proof);
     }
   }
 
   async function actorOf({ person, proof }: Statement, credential: string): Promise<PersonActor | undefined> {
+    if (person === '') return undefined;
     const name = parsePersonName(person);
     const actor = await store.people.actor(name);
     return actor === undefined || actor.disabled || !(await holds(name, proof, credential)) ? undefined : actor;

@@ -9,15 +9,12 @@ import { fault } from '../../core/errors.ts';
 import { parseGeneration, parseServerId, type ServerId } from '../../core/ids.ts';
 import { parsePersonName } from '../../core/names.ts';
 import { parseDestination } from '../../core/destination.ts';
-import { recordedBy, type RecordedBy } from '../../core/recording.ts';
 import { parseServerReference, type ServerReference } from '../../core/login.ts';
-import { statusOf } from '../../core/server.ts';
 import type { WebPorts } from '../../core/web-origins.ts';
 import type { AccessDesk } from '../access-desk.ts';
 import type { Bastion, InstallationFacts } from '../control.ts';
 import type { PeopleControl } from '../people/people-control.ts';
-import { gatewayKeyLine, signAsGateway } from '../servers/gateway-key.ts';
-import type { ServerRecord } from '../../store/servers.ts';
+import { signAsGateway } from '../servers/gateway-key.ts';
 import type { KeyPair } from '../../store/records.ts';
 import type { Store } from '../../store/store.ts';
 import type { World } from '../world.ts';
@@ -31,6 +28,8 @@ import type { RecordingFiles } from './recording-files.ts';
 import { makeRecordings, type Recordings } from './recordings.ts';
 import { type Credentials, makeCredentials } from './session-credential.ts';
 import { makeTerminalDesk, type TerminalDesk } from './terminal-desk.ts';
+import { type GuestDesk, makeGuestDesk } from './guest-desk.ts';
+import { type EnterablePlace, placeOf } from './places.ts';
 import { makeUsedSessions } from './used-sessions.ts';
 
 export interface GatewaySettings {
@@ -54,17 +53,6 @@ export interface GatewayControlOptions {
   readonly onListening: () => void;
 }
 
-export interface EnterablePlace {
-  readonly record: ServerRecord;
-  readonly address: string;
-  readonly sshPort: number;
-  readonly hostKey: string | undefined;
-  /** The gateway's key for this server, as one OpenSSH line. Undefined: the owner took it out. */
-  readonly gatewayKey: string | undefined;
-  /** Undefined: terminal sessions are not recorded. */
-  readonly recordedBy: RecordedBy | undefined;
-}
-
 export type FoundDestination =
   | { readonly kind: 'server'; readonly place: EnterablePlace; readonly port: number }
   | { readonly kind: 'listed'; readonly address: string; readonly port: number };
@@ -83,6 +71,7 @@ export interface GatewayControl {
   readonly recordings: Recordings;
   readonly web: WebDesk;
   readonly terminals: TerminalDesk;
+  readonly guests: GuestDesk;
   hostKey(): Promise<KeyPair>;
   /** Undefined: the key would do. */
   signInByKey(offer: KeyOffer): Promise<SignedInAtGateway | undefined>;
@@ -108,15 +97,17 @@ export async function makeGatewayControl(options: GatewayControlOptions): Promis
   const credentials = await makeCredentials(store.keyring, () => clock.now());
   const callers = makeGatewayCallers({ store, credentials, clock, authorities: settings.authorities });
   const desk = makeDesk(options, callers);
+  const guests = makeGuestDesk({ ...options, credentials });
   const usedSessions = makeUsedSessions();
   let bastion: Bastion | undefined;
   let webPorts: WebPorts | undefined;
 
   return {
     callers,
-    live: makeLiveSessions({ ...options, callers, destinations: settings.destinations }),
+    live: makeLiveSessions({ ...options, callers, guests, destinations: settings.destinations }),
     recordings: makeRecordings(options),
     terminals: makeTerminalDesk({ access: options.access, credentials, clock }),
+    guests,
     web: makeWebDesk({ store, clock, signIn: people.signIn, ...options.web }),
     hostKey: async () => await bastionHostKey(store.keyring),
     signInByKey: async (offer) =>
@@ -183,26 +174,10 @@ function makeDesk({ store, access, world, facts, settings }: GatewayControlOptio
   }
 
   async function enterable(caller: GatewayCaller['caller'], server: ServerReference): Promise<EnterablePlace> {
-    const { plan, recording } = facts();
     const id = await idOf(server, caller);
     if ((await store.servers.get(id)) === undefined) await noteRefusal(caller, 'enter', `no server ${id}`);
     const { record } = await access.require(caller, id, 'enter');
-    const seen = world.seenOf(record.generation);
-    const status = statusOf({ ...record, seen });
-    if (status !== 'running' && seen !== 'running') {
-      const help = status === 'stopped' ? `start it with "start ${record.id}"` : `"info ${record.id}" tells more`;
-      throw fault('wrong-state', `server ${record.id} is ${status}; ${help}`);
-    }
-    const hostKey = await store.hostKeys.get(record.owner, record.id);
-    const sshPort = plan.portsOf(record.id).find(({ block, protocol }) => block === 'ssh' && protocol === 'tcp')?.privatePort ?? 22;
-    return {
-      record,
-      address: plan.addressOf(record.id),
-      sshPort,
-      hostKey: hostKey?.publicKey,
-      gatewayKey: record.gatewayKey ? await gatewayKeyLine(store, record.generation) : undefined,
-      recordedBy: recordedBy(recording, record.isRecorded),
-    };
+    return await placeOf({ store, world, facts }, record);
   }
 
   return {
@@ -237,6 +212,7 @@ async function report(store: Store, credentials: Credentials, lines: readonly Ga
     if (statement === undefined) continue;
     const { person, fromAddress } = statement;
     const at = server === undefined ? undefined : { id: parseServerId(server.id), generation: parseGeneration(server.generation) };
-    await store.audit.append({ person: parsePersonName(person), via: 'ssh', fromAddress, deed, server: at, allowed, detail });
+    const who = person === '' ? undefined : parsePersonName(person);
+    await store.audit.append({ person: who, via: 'ssh', fromAddress, deed, server: at, allowed, detail });
   }
 }

@@ -8,11 +8,13 @@ import { allows } from '../../core/access.ts';
 import { fault } from '../../core/errors.ts';
 import { parseGeneration, type ServerId } from '../../core/ids.ts';
 import type { PersonName } from '../../core/names.ts';
+import type { ServerRecord } from '../../store/servers.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccessDesk } from '../access-desk.ts';
 import { type Caller, isAdministrator, originOf, personOf } from '../caller.ts';
 import { type Changes, makeChanges } from './changes.ts';
 import type { GatewayCaller, GatewayCallers } from './gateway-callers.ts';
+import type { GuestDesk } from './guest-desk.ts';
 import { type ListedDestination, listedFor } from './listed-destinations.ts';
 import { makeToldWorkers } from './told-workers.ts';
 
@@ -39,7 +41,8 @@ export interface Told {
 }
 
 export interface ShownSession extends Omit<ToldSession, 'credential' | 'generation' | 'listed'> {
-  readonly person: PersonName;
+  /** Undefined: somebody without an account, by a user of the server. */
+  readonly person: PersonName | undefined;
   readonly fromAddress: string | undefined;
   readonly serverId: ServerId | undefined;
 }
@@ -60,6 +63,7 @@ export interface LiveSessionsOptions {
   readonly store: Store;
   readonly access: AccessDesk;
   readonly callers: GatewayCallers;
+  readonly guests: Pick<GuestDesk, 'guestOf' | 'objection'>;
   readonly clock: Clock;
   readonly destinations: readonly ListedDestination[];
 }
@@ -81,7 +85,10 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
     const owned = new Set(
       (await store.servers.list()).filter((record) => allows(judge(record), 'share')).map(({ generation }) => String(generation)),
     );
-    return alive().filter(({ person, generation }) => person === personOf(caller) || (generation !== undefined && owned.has(generation)));
+    return alive().filter(
+      ({ person, generation }) =>
+        (person !== undefined && person === personOf(caller)) || (generation !== undefined && owned.has(generation)),
+    );
   }
 
   return {
@@ -94,13 +101,7 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
         const found = await look(credential, { generation: session.generation, listed });
         const reason = workers.endingOf(session.id) ?? found.objection;
         if (reason !== undefined) end.push({ id: session.id, reason });
-        if (found.who !== undefined)
-          known.push({
-            ...session,
-            person: found.who.caller.actor.name,
-            fromAddress: found.who.caller.fromAddress,
-            serverId: found.serverId,
-          });
+        if (found.who !== undefined) known.push({ ...session, ...found.who, serverId: found.serverId });
       }
       workers.told(worker, known, isListening);
       return end;
@@ -110,7 +111,7 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
       const me = personOf(caller);
       return (await visibleTo(caller)).map(({ generation: _generation, terminal, ...session }) => ({
         ...session,
-        terminal: session.person === me ? terminal : undefined,
+        terminal: me !== undefined && session.person === me ? terminal : undefined,
       }));
     },
     async kill(caller, id) {
@@ -124,7 +125,7 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
         deed: 'session-kill',
         server: server === undefined ? undefined : { id: server.id, generation: server.generation },
         allowed: true,
-        detail: `${session.kind} of ${session.person}`,
+        detail: `${session.kind} of ${session.person ?? 'somebody without an account'}`,
       });
       changes.bump();
     },
@@ -132,13 +133,15 @@ export function makeLiveSessions(options: LiveSessionsOptions): LiveSessions {
 }
 
 interface Looked {
-  readonly who: GatewayCaller | undefined;
+  readonly who: Pick<ShownSession, 'person' | 'fromAddress'> | undefined;
   readonly serverId: ServerId | undefined;
   readonly objection: string | undefined;
 }
 
+const countsNoMore = 'your key, certificate, password or account counts no more: sign in again';
+
 /** Facts are read once for each person in one telling: a thousand sessions of a class are thirty people. */
-function makeLook({ callers, access, store, destinations }: LiveSessionsOptions) {
+function makeLook({ callers, guests, access, store, destinations }: LiveSessionsOptions) {
   const people = new Map<
     string,
     Promise<{ readonly who: GatewayCaller; readonly judge: Awaited<ReturnType<AccessDesk['judge']>> } | undefined>
@@ -156,20 +159,32 @@ function makeLook({ callers, access, store, destinations }: LiveSessionsOptions)
     return who === undefined ? undefined : { who, judge: await access.judge(who.caller) };
   }
 
+  async function at(generation: string, objection: (record: ServerRecord) => string | undefined) {
+    const asked = servers.get(generation) ?? store.servers.byGeneration(parseGeneration(generation));
+    servers.set(generation, asked);
+    const record = await asked;
+    if (record === undefined || record.wanted === 'dropping') return { serverId: undefined, objection: 'the server was dropped' };
+    if (record.wanted === 'stopped') return { serverId: record.id, objection: `server ${record.id} was stopped` };
+    return { serverId: record.id, objection: objection(record) };
+  }
+
+  async function lookAtGuest(credential: string, generation: string | undefined): Promise<Looked> {
+    const guest = guests.guestOf(credential);
+    if (guest === undefined || generation === undefined) return { who: undefined, serverId: undefined, objection: countsNoMore };
+    const who = { person: undefined, fromAddress: guest.fromAddress };
+    return { who, ...(await at(generation, (record) => guests.objection(guest, record))) };
+  }
+
   return async (credential: string, { generation, listed }: Pick<ToldSession, 'generation' | 'listed'>): Promise<Looked> => {
     const known = people.get(credential) ?? person(credential);
     people.set(credential, known);
     const found = await known;
-    if (found === undefined)
-      return { who: undefined, serverId: undefined, objection: 'your key, certificate, password or account counts no more: sign in again' };
-    if (generation === undefined) return { who: found.who, serverId: undefined, objection: objectionTo(listed, found.who) };
-    const asked = servers.get(generation) ?? store.servers.byGeneration(parseGeneration(generation));
-    servers.set(generation, asked);
-    const record = await asked;
-    if (record === undefined || record.wanted === 'dropping')
-      return { who: found.who, serverId: undefined, objection: 'the server was dropped' };
-    if (record.wanted === 'stopped') return { who: found.who, serverId: record.id, objection: `server ${record.id} was stopped` };
-    const mayEnter = allows(found.judge(record), 'enter');
-    return { who: found.who, serverId: record.id, objection: mayEnter ? undefined : `you may not enter server ${record.id} any more` };
+    if (found === undefined) return await lookAtGuest(credential, generation);
+    const { caller } = found.who;
+    const who = { person: caller.actor.name, fromAddress: caller.fromAddress };
+    if (generation === undefined) return { who, serverId: undefined, objection: objectionTo(listed, found.who) };
+    const mayEnter = (record: ServerRecord) =>
+      allows(found.judge(record), 'enter') ? undefined : `you may not enter server ${record.id} any more`;
+    return { who, ...(await at(generation, mayEnter)) };
   };
 }

@@ -16,10 +16,13 @@ export type Proof =
   | { readonly kind: 'password'; readonly tag: string }
   /** Of the portal: it may be renewed meanwhile, and is the same one then. */
   | { readonly kind: 'token'; readonly id: string }
+  /** Of somebody without an account: the user of that server whose password the server itself is asked about. */
+  | { readonly kind: 'inside'; readonly generation: string; readonly user: string }
   /** `authority`: the fingerprint of its key. */
   | { readonly kind: 'certificate'; readonly authority: string; readonly expiresMs: number };
 
 export interface Statement {
+  /** Empty: nobody of ours. */
   readonly person: string;
   readonly fromAddress: string;
   readonly proof: Proof;

@@ -9,6 +9,7 @@ const directories = [
   '/etc/skel',
   '/etc/sudoers.d',
   '/home',
+  '/usr/local/bin',
   '/root',
   '/run',
   '/tmp',

@@ -22,7 +22,8 @@ export interface Recorded {
   /** Of the session, in the ledger. */
   readonly id: string;
   readonly server: { readonly id: number; readonly generation: string };
-  readonly person: string;
+  /** Undefined: somebody without an account. */
+  readonly person: string | undefined;
   /** Inside. */
   readonly user: string;
   readonly term: string;
@@ -134,7 +135,7 @@ function headerOf({ server, person, user, term, size }: Recorded, startedMs: num
     width: size.columns || 80,
     height: size.rows || 24,
     timestamp: Math.floor(startedMs / 1000),
-    title: `${person} as ${user} on server ${server.id}`,
+    title: `${person ?? 'somebody without an account'} as ${user} on server ${server.id}`,
     env: { TERM: term },
     myserver: { person, user, server: server.id },
   };

@@ -16,7 +16,12 @@ import { makeTerminalSession, type TerminalSession, type TerminalSize } from './
 
 export interface OpenedTerminal {
   readonly name: string;
-  readonly person: string;
+  /** Undefined: somebody without an account. */
+  readonly person: string | undefined;
+  /** Whose it is besides, for counting. */
+  readonly countedFor: string;
+  /** For who has no account: what they come back by. */
+  readonly key: string | undefined;
   readonly place: Place;
   readonly user: string;
   readonly session: TerminalSession;
@@ -40,7 +45,9 @@ export interface OpenerOptions {
 export interface OpenRequest {
   readonly name: string;
   readonly credential: string;
-  readonly person: string;
+  readonly person: string | undefined;
+  readonly countedFor: string;
+  readonly key: string | undefined;
   readonly place: Place;
   readonly user: string;
   readonly size: TerminalSize;
@@ -85,7 +92,7 @@ async function shellOf(client: Client, { columns, rows }: TerminalSize): Promise
 }
 
 function tie(request: OpenRequest, options: OpenerOptions, client: Client, stream: ClientChannel): OpenedTerminal {
-  const { name, person, place, user, size, credential, onOver } = request;
+  const { name, person, countedFor, key, place, user, size, credential, onOver } = request;
   const line: LedgerLine = options.ledger.begin(
     { credential, kind: 'terminal', terminal: name, server: place, detail: `in a browser as ${user} on server ${place.id}` },
     (reason) => terminal.end(reason),
@@ -119,6 +126,8 @@ function tie(request: OpenRequest, options: OpenerOptions, client: Client, strea
   const terminal: OpenedTerminal = {
     name,
     person,
+    countedFor,
+    key,
     place,
     user,
     session,

@@ -2,6 +2,7 @@
 import { Compile } from 'typebox/compile';
 import type { RawData, WebSocket } from 'ws';
 import {
+  aliveMs,
   type FromFilesSocket,
   type FromTerminal,
   type ToFilesSocket,
@@ -29,8 +30,6 @@ export interface SocketHears<To> {
   closed(): void;
 }
 
-/** A page answers a ping by itself; one that does not has lost its network. */
-const pingMs = 15_000;
 /** Typed or pasted: pages cut what is longer. */
 export const longestMessageBytes = 128 * 1024;
 
@@ -50,8 +49,10 @@ function makePageSocket<From, To>(socket: WebSocket, hears: SocketHears<To>, che
   const pinging = setInterval(() => {
     if (!isAlive) return socket.terminate();
     isAlive = false;
+    // A browser answers a ping by itself, and its page hears nothing of it.
     socket.ping();
-  }, pingMs);
+    socket.send('{"kind":"alive"}');
+  }, aliveMs);
   socket.on('pong', () => (isAlive = true));
   socket.on('error', () => socket.terminate());
   socket.once('close', () => {

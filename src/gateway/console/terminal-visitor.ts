@@ -1,19 +1,24 @@
 /** From a WebSocket to a terminal: what its first message shows decides which one it looks at, and what it may do there. */
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { ToTerminal, WatchMode } from '../../contract/terminal.ts';
 import { fault, toFault } from '../../core/errors.ts';
+import { networkOf } from '../../core/peer-address.ts';
 import { type OpenedTerminal, openTerminal, type OpenerOptions } from './opened-terminal.ts';
 import type { Attachment, TerminalSize, View } from './terminal-session.ts';
 import { answerFiles } from './files-visitor.ts';
 import type { SocketHears, TerminalSocket } from './page-socket.ts';
 import type { HeldTerminals } from './terminals.ts';
+import type { Turns } from './turns.ts';
 
 export interface VisitorOptions extends OpenerOptions {
   readonly held: HeldTerminals;
   /** Of the terminal that is to be taken up again; undefined: a new one. */
   readonly name: string | undefined;
   readonly fromAddress: string;
+  /** Of passwords that servers are asked about, by network. */
+  readonly turns: Turns;
   readonly log: Log;
 }
 
@@ -25,7 +30,12 @@ const firstMs = 10_000;
 /** Input that waits while the server takes none; then the page is not read from. */
 const inputPauseMs = 20;
 
-type Enter = Extract<ToTerminal, { kind: 'enter' | 'join' }>;
+const firstKinds = ['enter', 'join', 'knock', 'resume'] as const;
+type First<K extends (typeof firstKinds)[number] = (typeof firstKinds)[number]> = Extract<ToTerminal, { kind: K }>;
+
+function isFirst(message: ToTerminal): message is First {
+  return (firstKinds as readonly string[]).includes(message.kind);
+}
 
 export function serveVisitor(options: VisitorOptions, connect: (hears: SocketHears<ToTerminal>) => TerminalSocket): void {
   const visitor = new Visitor(options);
@@ -66,7 +76,7 @@ class Visitor implements SocketHears<ToTerminal> {
   }
 
   message(message: ToTerminal): void {
-    if (message.kind === 'enter' || message.kind === 'join') return this.#first(message);
+    if (isFirst(message)) return this.#first(message);
     if (message.kind === 'answer') return this.#answer?.(message.text ?? undefined);
     if (this.#at === undefined) return;
     const { terminal, attachment, isOwner } = this.#at;
@@ -85,12 +95,11 @@ class Visitor implements SocketHears<ToTerminal> {
     }
   }
 
-  #first(message: Enter): void {
+  #first(message: First): void {
     if (this.#hasEntered) return;
     this.#hasEntered = true;
     clearTimeout(this.#late);
-    const entering = message.kind === 'enter' ? this.#enter(message) : Promise.resolve().then(() => this.#join(message));
-    entering.catch((error: unknown) => {
+    this.#come(message).catch((error: unknown) => {
       const { code, message: sentence } = toFault(error);
       if (code === 'internal') this.#options.log.warn({ error: messageOf(error) }, 'a terminal failed by a fault of ours');
       this.#socket?.send({ kind: 'refused', code, message: sentence });
@@ -98,41 +107,86 @@ class Visitor implements SocketHears<ToTerminal> {
     });
   }
 
-  async #enter({ ticket, columns, rows }: Extract<Enter, { kind: 'enter' }>): Promise<void> {
+  async #come(message: First): Promise<void> {
+    switch (message.kind) {
+      case 'enter':
+        return await this.#enter(message);
+      case 'join':
+        return this.#join(message);
+      case 'knock':
+        return await this.#knock(message);
+      case 'resume':
+        return this.#resume(message);
+    }
+  }
+
+  async #enter({ ticket, columns, rows }: First<'enter'>): Promise<void> {
     const { link, held, name, fromAddress } = this.#options;
     const { credential, person, server, generation, user } = await link.call('terminalEnter', { body: { ticket, fromAddress } });
     const place = await link.call('place', { body: { credential, server: String(server) } });
     if (place.generation !== generation) throw fault('no-such-server', `server ${server} is another one by now`);
     const size = { columns, rows };
+    const ask = async (question: string) => await this.#ask(question);
     const terminal =
-      name === undefined ? await this.#open({ credential, person, place, user: user ?? place.admin, size }) : held.byName(name);
+      name === undefined
+        ? await this.#open({ credential, person, countedFor: person, key: undefined, place, user: user ?? place.admin, size, ask })
+        : held.byName(name);
     const isTheirs = terminal !== undefined && terminal.person === person && terminal.place.generation === generation;
     if (!isTheirs) throw fault('not-found', 'that terminal is over');
     terminal.goOnWith(credential);
     this.#attach(terminal, 'type', size, true);
   }
 
-  async #open(
-    asked: Pick<Parameters<typeof openTerminal>[0], 'credential' | 'person' | 'place' | 'user' | 'size'>,
-  ): Promise<OpenedTerminal> {
+  /** Control counts each wrong password, and says when the next may be tried. */
+  async #knock({ server, user, columns, rows }: First<'knock'>): Promise<void> {
+    const { link, fromAddress, turns } = this.#options;
+    const from = networkOf(fromAddress);
+    const { credential, place } = await link.call('guestEnter', { body: { server, user, fromAddress } });
+    const tell = async (what: 'try' | 'right' | 'wrong') => await link.call('guestTry', { body: { credential, what } });
+    let leave: (() => void) | undefined;
+    const ask = async (question: string) => {
+      leave?.();
+      if (leave !== undefined) await tell('wrong');
+      const password = await this.#ask(question);
+      leave = await turns.take(from);
+      await tell('try');
+      return password;
+    };
+    const size = { columns, rows };
+    const key = randomBytes(24).toString('base64url');
+    try {
+      const asking = { credential, person: undefined, countedFor: `without an account, from ${from}`, key, place, user, size, ask };
+      const terminal = await this.#open(asking);
+      await tell('right');
+      this.#attach(terminal, 'type', size, true);
+    } catch (error) {
+      if (leave !== undefined && toFault(error).code === 'wrong-password') await tell('wrong');
+      throw error;
+    } finally {
+      leave?.();
+    }
+  }
+
+  #resume({ key, columns, rows }: First<'resume'>): void {
+    const { held, name } = this.#options;
+    const terminal = name === undefined ? undefined : held.byName(name);
+    if (terminal?.key === undefined || !isSame(terminal.key, key)) throw fault('not-found', 'that terminal is over');
+    this.#attach(terminal, 'type', { columns, rows }, true);
+  }
+
+  async #open(asked: Omit<Parameters<typeof openTerminal>[0], 'name' | 'signal' | 'onOver'>): Promise<OpenedTerminal> {
     const { held } = this.#options;
-    if (held.countOf(asked.person) >= mostTerminals)
+    if (held.countOf(asked.countedFor) >= mostTerminals)
       throw fault('too-many-tries', `you have ${mostTerminals} terminals open already: close one first`);
     const terminal = await openTerminal(
-      {
-        ...asked,
-        name: held.newName(),
-        ask: async (question) => await this.#ask(question),
-        signal: this.#gone.signal,
-        onOver: (over) => held.drop(over),
-      },
+      { ...asked, name: held.newName(), signal: this.#gone.signal, onOver: (over) => held.drop(over) },
       this.#options,
     );
     held.keep(terminal);
     return terminal;
   }
 
-  #join({ key, columns, rows }: Extract<Enter, { kind: 'join' }>): void {
+  #join({ key, columns, rows }: First<'join'>): void {
     const shared = this.#options.held.join(key, () => this.#leaveBecause('this link has run out, or was taken back'));
     if (shared === undefined) throw fault('not-found', 'this link has run out, was taken back, or its terminal is over');
     this.#gone.signal.addEventListener('abort', () => shared.leave());
@@ -161,7 +215,8 @@ class Visitor implements SocketHears<ToTerminal> {
     };
     const { place, user, session, name } = terminal;
     const now = mode === 'type' ? size : session.size;
-    socket.send({ kind: 'entered', session: name, server: place.id, user, mode, recordedBy: place.recordedBy, ...now });
+    const key = (isOwner ? terminal.key : undefined) ?? null;
+    socket.send({ kind: 'entered', session: name, server: place.id, user, mode, key, recordedBy: place.recordedBy, ...now });
     this.#at = { terminal, attachment: session.attach(view, size), mode, isOwner };
   }
 
@@ -171,4 +226,9 @@ class Visitor implements SocketHears<ToTerminal> {
     this.#socket?.send({ kind: 'question', text: question });
     return await promise;
   }
+}
+
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [Buffer.from(one), Buffer.from(other)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -14,6 +14,7 @@ import { type OpenedTerminal, type OpenerOptions } from './opened-terminal.ts';
 import { serveVisitor } from './terminal-visitor.ts';
 import { serveFiles } from './files-visitor.ts';
 import { longestMessageBytes, makeFilesSocket, makeTerminalSocket } from './page-socket.ts';
+import { makeTurns } from './turns.ts';
 import type { HandedOn, WorkerDoor } from './worker-door.ts';
 
 export interface TerminalsOptions extends OpenerOptions {
@@ -32,8 +33,8 @@ export interface HeldTerminals {
   byName(name: string): OpenedTerminal | undefined;
   /** For who shows a key of a link. `cut` is called once, if the link ends first: it runs out, or is taken back. */
   join(key: string, cut: () => void): Joined | undefined;
-  /** How many of them this person has. */
-  countOf(person: string): number;
+  /** How many of them that person has, or who comes from that network without an account. */
+  countOf(whose: string): number;
   newName(): string;
   keep(terminal: OpenedTerminal): void;
   /** The key of a new link. */
@@ -61,6 +62,9 @@ interface Shared {
 /** Of all links of one terminal. */
 const mostKeys = 50;
 
+/** That servers are asked about for people without an account, from one network: each takes a server some seconds where it is wrong. */
+const mostPasswordsAtOnce = 5;
+
 const hashOf = (key: string) => createHash('sha256').update(key).digest('hex');
 
 export function holdTerminals(worker: string): HeldTerminals {
@@ -83,7 +87,7 @@ export function holdTerminals(worker: string): HeldTerminals {
       shared.cuts.add(cut);
       return { terminal: shared.terminal, mode: shared.mode, leave: () => void shared.cuts.delete(cut) };
     },
-    countOf: (person) => [...terminals.values()].filter((terminal) => terminal.person === person).length,
+    countOf: (whose) => [...terminals.values()].filter(({ countedFor }) => countedFor === whose).length,
     newName: () => `${worker}-${randomBytes(9).toString('base64url')}`,
     keep: (terminal) => void terminals.set(terminal.name, terminal),
     share(terminal, mode, untilMs) {
@@ -110,11 +114,12 @@ export function makeTerminals(options: TerminalsOptions): Terminals {
   const { door } = options;
   const held = holdTerminals(door.name);
   const filesPages = new Map<string, number>();
+  const turns = makeTurns(mostPasswordsAtOnce);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: longestMessageBytes, perMessageDeflate: false });
 
   function take({ request, client, first, fromAddress }: HandedOn, name: string | undefined): void {
     sockets.handleUpgrade(request, client, first, (socket) =>
-      serveVisitor({ ...options, held, name, fromAddress }, (hears) => makeTerminalSocket(socket, hears)),
+      serveVisitor({ ...options, held, name, fromAddress, turns }, (hears) => makeTerminalSocket(socket, hears)),
     );
   }
 

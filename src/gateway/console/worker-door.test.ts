@@ -16,11 +16,10 @@ async function makeRoom() {
   const [first, second] = [makeWorkerDoor(dir, 'w1'), makeWorkerDoor(dir, 'w2')];
   const heard: string[] = [];
   await second.listen({
-    async request(request, response, fromAddress) {
+    request(request, response, fromAddress) {
       response.writeHead(201, { 'x-told': 'yes' });
       response.write(`${request.method} ${request.url} of ${request.headers.origin} from ${fromAddress}: `);
-      for await (const piece of request) response.write(piece);
-      response.end();
+      request.pipe(response);
     },
     connection({ request, client, first: early, fromAddress }) {
       heard.push(`${request.url} from ${fromAddress}, ${String(request.headers['x-kept'])}`);

@@ -44,7 +44,8 @@ export function openFiles(server: number, user: string | undefined, hears: Files
     if (message.kind === 'files') questions.take(message);
     else if (message.kind === 'entered') hears.entered(message.user);
     else if (message.kind === 'question') hears.question(message.text);
-    else end(sentenceOf(new Error(message.kind === 'over' ? `it ended: ${message.reason}` : message.message)));
+    else if (message.kind !== 'alive')
+      end(sentenceOf(new Error(message.kind === 'over' ? `it ended: ${message.reason}` : message.message)));
   }
 
   async function begin(): Promise<void> {

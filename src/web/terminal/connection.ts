@@ -3,7 +3,7 @@
  * name of the session is kept by the tab (`sessionStorage`), so that the same page, loaded anew, finds its terminal again.
  */
 import { type FilesLink, FilesQuestions } from '../files/files-link.ts';
-import { type FromTerminal, terminalPath, type ToTerminal } from '../../contract/terminal.ts';
+import { aliveMs, type FromTerminal, terminalPath, type ToTerminal } from '../../contract/terminal.ts';
 
 export interface Screen {
   /** Calls back when it is shown. `isReplay`: it was shown before, and nothing that it asks for is done again. */
@@ -21,7 +21,9 @@ export interface ConnectionHears {
 /** How one comes in. */
 export type Right =
   | { readonly kind: 'owner'; readonly ticket: () => Promise<string> }
-  | { readonly kind: 'guest'; readonly key: string; readonly session: string };
+  | { readonly kind: 'guest'; readonly key: string; readonly session: string }
+  /** Without an account: as that user of the server. */
+  | { readonly kind: 'knock'; readonly user: string };
 
 export interface ConnectionOptions {
   readonly server: number;
@@ -57,6 +59,14 @@ export function hasOne(server: number): boolean {
 }
 
 const nameKey = (server: number) => `myserver.terminal.${server}`;
+/** What a session that was knocked for is taken up by, and as whom. */
+const keyKey = (server: number) => `${nameKey(server)}.key`;
+const userKey = (server: number) => `${nameKey(server)}.user`;
+
+/** As whom this tab has come to that server without an account; null: it has not. */
+export function knockedAs(server: number): string | null {
+  return sessionStorage.getItem(userKey(server));
+}
 
 export function connect(options: ConnectionOptions): Connection {
   const made = new PageConnection(options);
@@ -108,14 +118,19 @@ class PageConnection implements Connection {
     hears.state('connecting');
     const name = right.kind === 'guest' ? right.session : sessionStorage.getItem(nameKey(server));
     try {
-      const first: ToTerminal =
-        right.kind === 'guest'
-          ? { kind: 'join', key: right.key, ...this.#options.screen.size }
-          : { kind: 'enter', ticket: await right.ticket(), ...this.#options.screen.size };
+      const first: ToTerminal = { ...(await this.#firstWords(name)), ...this.#options.screen.size };
       if (!this.#isOver) this.#begin(name, first);
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  async #firstWords(name: string | null) {
+    const { server, right } = this.#options;
+    if (right.kind === 'guest') return { kind: 'join', key: right.key } as const;
+    if (right.kind === 'owner') return { kind: 'enter', ticket: await right.ticket() } as const;
+    const key = sessionStorage.getItem(keyKey(server));
+    return key === null || name === null ? ({ kind: 'knock', server, user: right.user } as const) : ({ kind: 'resume', key } as const);
   }
 
   #begin(name: string | null, first: ToTerminal): void {
@@ -124,16 +139,31 @@ class PageConnection implements Connection {
     socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const show = this.#showing(socket);
-    socket.addEventListener('open', () => socket.send(JSON.stringify(first)));
-    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      if (typeof data === 'string') this.#take(JSON.parse(data) as FromTerminal, name);
-      else show(new Uint8Array(data));
-    });
-    socket.addEventListener('close', () => {
+    const lost = () => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
       this.#questions.lost();
       if (!this.#isOver) this.#again();
+    };
+    let silence: ReturnType<typeof setTimeout> | undefined;
+    const heard = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => {
+        // What waits for the other side to say goodbye would wait long.
+        lost();
+        socket.close();
+      }, 2 * aliveMs);
+    };
+    heard();
+    socket.addEventListener('open', () => socket.send(JSON.stringify(first)));
+    socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) => {
+      heard();
+      if (typeof data === 'string') this.#take(JSON.parse(data) as FromTerminal, name);
+      else show(new Uint8Array(data));
+    });
+    socket.addEventListener('close', () => {
+      clearTimeout(silence);
+      lost();
     });
   }
 
@@ -157,7 +187,11 @@ class PageConnection implements Connection {
     const { server, right, screen, hears } = this.#options;
     if (message.kind === 'entered') {
       this.#failures = 0;
-      if (right.kind === 'owner') sessionStorage.setItem(nameKey(server), message.session);
+      if (right.kind !== 'guest') sessionStorage.setItem(nameKey(server), message.session);
+      if (message.key !== null) {
+        sessionStorage.setItem(keyKey(server), message.key);
+        sessionStorage.setItem(userKey(server), message.user);
+      }
       screen.reset();
       hears.state('open');
     } else if (message.kind === 'again') screen.reset();
@@ -166,7 +200,7 @@ class PageConnection implements Connection {
     else if (message.kind === 'over') this.#end();
     else if (message.kind === 'refused') {
       // The one that the tab remembers is over: a new one takes its place.
-      if (message.code === 'not-found' && asked !== null && right.kind === 'owner') {
+      if (message.code === 'not-found' && asked !== null && right.kind !== 'guest') {
         this.#end();
         return this.anew();
       }
@@ -179,7 +213,7 @@ class PageConnection implements Connection {
   #end(): void {
     const { server, right, hears } = this.#options;
     this.#isOver = true;
-    if (right.kind === 'owner') sessionStorage.removeItem(nameKey(server));
+    if (right.kind !== 'guest') for (const key of [nameKey(server), keyKey(server), userKey(server)]) sessionStorage.removeItem(key);
     hears.state('over');
   }
 
@@ -194,7 +228,13 @@ class PageConnection implements Connection {
 
   #again(): void {
     this.#options.hears.state('lost');
-    setTimeout(() => (this.#isOver ? undefined : this.anew()), retryMs[Math.min(this.#failures, retryMs.length - 1)]);
+    const retry = () => {
+      clearTimeout(timer);
+      removeEventListener('online', retry);
+      if (!this.#isOver) this.anew();
+    };
+    const timer = setTimeout(retry, retryMs[Math.min(this.#failures, retryMs.length - 1)]);
+    addEventListener('online', retry);
     this.#failures += 1;
   }
 }

@@ -4,12 +4,13 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { FromTerminal } from '../../contract/terminal.ts';
 import type { SessionView } from '../../contract/schemas.ts';
 import { sentenceOf } from '../faults.ts';
+import { fieldOf, formOf } from '../form.ts';
 import { timeText } from '../format.ts';
 import { api, keepSignedIn, signedIn } from '../session.ts';
 import { UploadList } from '../files/uploads.tsx';
 import { Question } from '../question.tsx';
 import { NewPasswordPage, SignInPage } from '../sign-in.tsx';
-import { type Connection, connect, hasOne, type Right, takeUp } from './connection.ts';
+import { type Connection, connect, knockedAs, hasOne, type Right, takeUp } from './connection.ts';
 
 import { Offers, useFiles } from './files.tsx';
 import { keepSettings, readSettings, type Settings } from './settings.ts';
@@ -26,17 +27,15 @@ const server = Number(idText);
 
 /** Behind `#`, so that it is in no log: `#join=KEY&session=NAME`. */
 const fragment = new URLSearchParams(location.hash.slice(1));
-const key = fragment.get('join');
-const right: Right =
-  key === null
-    ? { kind: 'owner', ticket: async () => (await api.call('openTerminal', { params: { id: server }, body: userOf() })).ticket }
-    : { kind: 'guest', key, session: fragment.get('session') ?? '' };
+const joinKey = fragment.get('join');
+const asOwner: Right = {
+  kind: 'owner',
+  ticket: async () =>
+    (await api.call('openTerminal', { params: { id: server }, body: userAsked === null ? {} : { user: userAsked } })).ticket,
+};
 
 /** `/ssh/123?user=other`: another one than the server's first, by their own password. */
-function userOf(): { readonly user?: string } {
-  const user = new URLSearchParams(location.search).get('user');
-  return user === null ? {} : { user };
-}
+const userAsked = new URLSearchParams(location.search).get('user');
 
 const stateTexts: Readonly<Record<State, string>> = {
   connecting: 'Connecting…',
@@ -47,11 +46,13 @@ const stateTexts: Readonly<Record<State, string>> = {
 
 function endOf(message: Extract<FromTerminal, { kind: 'over' | 'refused' }>): string {
   if (message.kind === 'refused') return sentenceOf(new Error(message.message));
-  return message.reason === 'exit 0' ? 'The shell has ended.' : `It ended: ${message.reason}.`;
+  const [, code] = /^exit (\d+)$/u.exec(message.reason) ?? [];
+  if (code === '0') return 'The shell has ended.';
+  return code === undefined ? `It ended: ${message.reason}.` : `The shell has ended, with the code ${code}.`;
 }
 
 /** The terminal in that place of the page, and what it has told. */
-function useTerminal(settings: Settings) {
+function useTerminal(settings: Settings, right: Right) {
   const place = useRef<HTMLDivElement>(null);
   const screen = useRef<TerminalScreen>(undefined);
   const connection = useRef<Connection>(undefined);
@@ -63,6 +64,7 @@ function useTerminal(settings: Settings) {
     if (message.kind === 'entered') {
       document.title = `${message.user} on server ${message.server}`;
       screen.current?.follow(message.mode === 'type' ? undefined : message);
+      screen.current?.focus();
     } else if (message.kind === 'resized') screen.current?.follow(message);
     setTold((before) => withMessage(before, message));
   }
@@ -110,6 +112,7 @@ function withMessage(told: Told, message: FromTerminal): Told {
     case 'over':
     case 'refused':
       return { ...told, end: endOf(message), question: undefined };
+    case 'alive':
     case 'again':
     case 'replay':
     case 'resized':
@@ -118,9 +121,9 @@ function withMessage(told: Told, message: FromTerminal): Told {
   }
 }
 
-function TerminalPage() {
+function TerminalPage({ right }: { readonly right: Right }) {
   const [settings, setSettings] = useState<Settings>(readSettings);
-  const { place, screen, connection, state, told, offered, withoutOffer } = useTerminal(settings);
+  const { place, screen, connection, state, told, offered, withoutOffer } = useTerminal(settings, right);
   const [answered, setAnswered] = useState<Told['question']>();
   const change = (next: Settings) => {
     keepSettings(next);
@@ -128,7 +131,7 @@ function TerminalPage() {
     screen.current?.set(next);
   };
   const files = useFiles(connection);
-  const isOwner = right.kind === 'owner';
+  const isOwner = right.kind !== 'guest';
   const type = (data: string) => {
     connection.current?.input(data);
     screen.current?.focus();
@@ -143,6 +146,7 @@ function TerminalPage() {
         {...{ server, settings, change, type, ...told }}
         isOpen={state === 'open'}
         isOwner={isOwner}
+        home={right.kind === 'owner' ? `/#/servers/${server}` : '/'}
         files={files}
         send={(message) => void connection.current?.send(message)}
         find={(text, isBackwards) => screen.current?.find(text, isBackwards)}
@@ -150,7 +154,7 @@ function TerminalPage() {
       {stateTexts[state] === '' ? null : (
         <p class="state" role="status">
           {told.end === '' ? stateTexts[state] : told.end}
-          {state === 'over' && right.kind === 'owner' ? (
+          {state === 'over' && isOwner ? (
             <button type="button" onClick={() => connection.current?.anew()}>
               New session
             </button>
@@ -166,10 +170,42 @@ function TerminalPage() {
 }
 
 function Page() {
+  const [user, setUser] = useState(knockedAs(server));
   const who = signedIn.value;
-  if (right.kind === 'owner' && who === undefined) return <SignInPage />;
-  if (right.kind === 'owner' && who?.passwordMustChange === true) return <NewPasswordPage />;
-  return right.kind === 'owner' && !hasOne(server) ? <ChoicePage /> : <TerminalPage />;
+  if (joinKey !== null) return <TerminalPage right={{ kind: 'guest', key: joinKey, session: fragment.get('session') ?? '' }} />;
+  if (who === undefined && user !== null) return <TerminalPage right={{ kind: 'knock', user }} />;
+  if (who === undefined)
+    return (
+      <>
+        <SignInPage />
+        <KnockForm onUser={setUser} />
+      </>
+    );
+  if (who.passwordMustChange) return <NewPasswordPage />;
+  return hasOne(server) ? <TerminalPage right={asOwner} /> : <ChoicePage />;
+}
+
+/** Whoever has no account here, but a user and a password of this server. */
+function KnockForm({ onUser }: { readonly onUser: (user: string) => void }) {
+  const onSubmit = (event: SubmitEvent) => {
+    event.preventDefault();
+    onUser(fieldOf(formOf(event), 'user').trim());
+  };
+  return (
+    <section class="narrow" aria-label="Without an account">
+      <details open={userAsked !== null}>
+        <summary>Without an account here, as a user of server {server}</summary>
+        <form onSubmit={onSubmit}>
+          <label>
+            User on server {server}
+            <input name="user" defaultValue={userAsked ?? ''} autocomplete="off" autocapitalize="none" spellcheck={false} required />
+          </label>
+          <p>The server asks for that user's password.</p>
+          <button>Go on</button>
+        </form>
+      </details>
+    </section>
+  );
 }
 
 /** Other terminals of this person on this server, from another tab or device: one of them, or a new one. Without any it is a new one at once. */
@@ -182,7 +218,7 @@ function ChoicePage() {
       () => setOthers([]),
     );
   }, []);
-  if (isChosen || others?.length === 0) return <TerminalPage />;
+  if (isChosen || others?.length === 0) return <TerminalPage right={asOwner} />;
   const choose = (terminal: string | null) => {
     if (terminal !== null) takeUp(server, terminal);
     setChosen(true);

@@ -14,6 +14,8 @@ export interface ToolbarProps {
   readonly shared: Extract<FromTerminal, { kind: 'shared' }> | undefined;
   readonly isOpen: boolean;
   readonly isOwner: boolean;
+  /** Where the server's number leads. */
+  readonly home: string;
   readonly files: TerminalFiles;
   readonly send: (message: ToTerminal) => void;
   readonly find: (text: string, isBackwards: boolean) => void;
@@ -39,7 +41,7 @@ export function Toolbar(props: ToolbarProps) {
   return (
     <header class="toolbar">
       <h1>
-        <a href={isOwner ? `/#/servers/${server}` : '/'}>Server {server}</a>
+        <a href={props.home}>Server {server}</a>
       </h1>
       <span class="facts">
         {entered?.user ?? ''}

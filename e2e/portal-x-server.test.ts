@@ -1,9 +1,10 @@
-/** A server's files in a browser: on the files page, and by its terminal. */
+/** What one does at a server in a browser: its files, its terminal on a network that comes and goes, and without an account. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Download, Page } from 'playwright-core';
 import { lacksImages } from '../src/testing/test-installation.ts';
 import { until } from './bastion-room.ts';
@@ -15,7 +16,7 @@ const skip = lacksImages === false ? lacksChromium : lacksImages;
 const timeout = 90_000;
 const hash = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
-suite('files in Chromium', { skip }, () => {
+suite('a server in Chromium', { skip }, () => {
   let room: PortalRoom;
   let context: BrowserContext;
   let page: Page;
@@ -178,7 +179,7 @@ suite('files in Chromium', { skip }, () => {
     await at('echo secret > /root/only-root');
     await page.goto(`${room.origin}/#/servers/3/files?path=/root`);
     await page.locator('[role=alert]:has-text("does not allow")').waitFor();
-    await at('useradd --create-home grace && chpasswd', 'grace:for the test\n');
+    await at('useradd --create-home --shell /bin/bash grace && chpasswd', 'grace:for the test\n');
     await page.click('summary:has-text("as ada")');
     await page.fill('input[name=user]', 'grace');
     await page.click('button:has-text("Go on")');
@@ -223,4 +224,70 @@ suite('files in Chromium', { skip }, () => {
       await terminal.close();
     },
   );
+
+  test('a lost network: the terminal goes on meanwhile, and the page finds it again by itself', { timeout }, async () => {
+    const { installation } = room.bastion;
+    const nft = async (text: string) => assert.equal((await installation.run('client', ['nft', text])).exitCode, 0, text);
+    const terminal = await room.terminal(context, 3);
+    await has(terminal, '$');
+    await terminal.keyboard.type('for i in 1 2 3 4 5 6 7 8; do echo line-$i; sleep 1; done\n');
+    await has(terminal, 'line-2');
+    await nft(
+      'add table ip lost; add chain ip lost out { type filter hook output priority 0; }; add rule ip lost out tcp dport 443 reject with tcp reset',
+    );
+    try {
+      await terminal.keyboard.type('x');
+      await terminal.locator('text=The connection is lost').waitFor();
+      await sleep(3000);
+    } finally {
+      await nft('delete table ip lost');
+    }
+    await terminal.locator('text=The connection is lost').waitFor({ state: 'detached' });
+    await has(terminal, 'line-8');
+    const lines = (await shownIn(terminal)).match(/line-\d/gu);
+    assert.deepEqual(
+      lines,
+      [1, 2, 3, 4, 5, 6, 7, 8].map((each) => `line-${each}`),
+      'each once',
+    );
+    await terminal.keyboard.press('Control+c');
+    await terminal.keyboard.type('exit\n');
+    await terminal.locator('text=The shell has ended, with the code 130.').waitFor();
+    await terminal.close();
+  });
+
+  test('without an account: a user of the server and their password, and no more than at its SSH port', { timeout }, async () => {
+    const { installation } = room.bastion;
+    await at('chpasswd', 'grace:for the test\n');
+    const stranger = await room.context();
+    const visit = await stranger.newPage();
+    await visit.goto(`${room.origin}/ssh/3`);
+    await visit.click('summary:has-text("Without an account")');
+    assert.deepEqual(await faultsOf(visit), []);
+    await visit.fill('input[name=user]', 'grace');
+    await visit.click('button:has-text("Go on")');
+    const answer = async (text: string) => {
+      await visit.fill('input[name=answer]', text);
+      await visit.keyboard.press('Enter');
+    };
+    await answer('a guess');
+    await visit.locator('input[name=answer]:not([value])').waitFor();
+    await answer('for the test');
+    await has(visit, 'grace@server-3');
+    await visit.keyboard.type('echo by-$(id -un)\n');
+    await has(visit, 'by-grace');
+    await keepPicture(visit, 'terminal-without-account');
+    await visit.reload();
+    await has(visit, 'by-grace');
+    assert.match(await installation.ok('sessions'), /in a browser as grace on server 3/u);
+    const audit = await installation.ok('audit', '-f', 'json');
+    assert.match(audit, /a wrong password of grace/u);
+    assert.match(audit, /as grace, by that user's own password/u);
+    await installation.ok('set', '3', '--port', 'ssh=off');
+    await visit.locator('text=not open to everybody any more').waitFor();
+    await visit.click('button:has-text("New session")');
+    await visit.locator('text=is not there, or not open to everybody').waitFor();
+    await installation.ok('set', '3', '--port', 'ssh=default');
+    await stranger.close();
+  });
 });
