@@ -157,6 +157,19 @@ suite('a server in Chromium', { skip }, () => {
     await page.setViewportSize({ width: 1280, height: 800 });
   });
 
+  test('what the server uses is drawn as it comes, and a day of it on demand', { timeout }, async () => {
+    await page.goto(`${room.origin}/#/servers/3`);
+    const plot = (title: string) => page.locator(`.plot:has(strong:text-is("${title}"))`);
+    await plot('Memory').waitFor();
+    await until('two looks at the CPU', async () => /%/u.test(await plot('CPU').locator('figcaption').innerText()));
+    assert.match(await plot('Memory').locator('figcaption').innerText(), /Memory \d+ MB/u);
+    await keepPicture(page, 'usage');
+    await page.click('button:has-text("A day")');
+    assert.deepEqual(await faultsOf(page), []);
+    await page.goto(`${room.origin}/#/servers/3/files`);
+    await row('first.bin').waitFor();
+  });
+
   test('attack: a page in a file is saved and never shown, and names are text', { timeout }, async () => {
     await at(`touch '${home}/<img src=x onerror=alert(1)>'; echo '<script>alert(1)</script>' > ${home}/evil.html; chown -R ada: ${home}`);
     const dialogs: string[] = [];

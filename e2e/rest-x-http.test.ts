@@ -84,6 +84,7 @@ suite('REST x HTTP', { skip: lacksImages }, () => {
     assert.deepEqual(events[0]?.kind, 'server', 'the lease comes first');
     assert.deepEqual([...new Set(events.flatMap((event) => (event.kind === 'server' ? [event.server.id] : [])))], [0]);
     ({ server } = await jbond.ok<ServerDetail>('GET', '/servers/0'));
+    assert.ok(Array.isArray((await jbond.ok<{ readonly points: unknown }>('GET', '/servers/0/usage')).points));
     assert.deepEqual([server.status, server.notes, server.owner], ['running', 'made by curl', 'jbond007']);
   });
 

@@ -3,15 +3,10 @@
  * Text fields are bounded here; what they may say is parsed by `core/`.
  */
 import { portPolicies, repairModes } from '../core/port-policy.ts';
-import { Type, type Static, type TSchema } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { rights, roles } from '../core/access.ts';
 import { serverStatuses } from '../core/server.ts';
-
-const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
-const text = (maxLength: number, description?: string) => Type.String({ maxLength, ...(description === undefined ? {} : { description }) });
-const time = () => Type.String({ description: 'ISO 8601, UTC' });
-const bytes = () => Type.Integer({ minimum: 0, description: 'bytes' });
-const literals = <const T extends readonly string[]>(...values: T) => Type.Unsafe<T[number]>({ type: 'string', enum: [...values] });
+import { bytes, literals, nullable, text, time } from './schema-parts.ts';
 
 export const RightSchema = literals(...rights);
 export const RoleSchema = literals(...roles);

@@ -11,6 +11,7 @@ import type { RecordingPolicy } from '../core/recording.ts';
 import type { Limits, SeenState } from '../core/server.ts';
 import type { Plan } from '../core/plan.ts';
 import type { WebOrigins } from '../core/web-origins.ts';
+import type { UsagePoint } from '../core/usage-rates.ts';
 import type { ImageSeen, Usage } from '../engines/engine.ts';
 import type { Operation } from '../store/records.ts';
 import type { ServerRecord } from '../store/servers.ts';
@@ -83,6 +84,8 @@ export interface ChangeRequest extends Partial<Limits> {
 export interface ServerVerbs {
   list(caller: Caller, filter: { readonly owner?: string }): Promise<readonly ShownServer[]>;
   get(caller: Caller, id: number): Promise<ShownDetail>;
+  /** A day of what it used, the oldest first. */
+  usage(caller: Caller, id: number): Promise<readonly UsagePoint[]>;
   /** Leases IDs and begins; the work goes on as operations. `idempotencyKey`: the same key and request gives the first answer without passwords. */
   create(caller: Caller, request: CreateRequest, idempotencyKey?: string): Promise<Created>;
   change(caller: Caller, id: number, change: ChangeRequest): Promise<{ readonly server: ShownServer; readonly needsRestart: boolean }>;

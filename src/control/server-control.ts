@@ -29,6 +29,7 @@ import type { HostHands, ServerSettings } from './servers/settings.ts';
 import { makeServerVerbs } from './servers/verbs.ts';
 import { type DomainVerbParts, makeDomainVerbs } from './web/domains.ts';
 import { makeLinkVerbs } from './web/links.ts';
+import { makeUsageSampler } from './usage-sampler.ts';
 import { makeWebRoutes, type WebRoutesOptions } from './web/web-routes.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -86,6 +87,7 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
   const webParts = { ...parts, web, origins: options.facts.web };
   const reconciler = makeReconciler(parts, lanes);
   const housekeeping = makeHousekeeping(options);
+  const sampler = makeUsageSampler(parts);
 
   return {
     name: 'control',
@@ -108,9 +110,11 @@ export function makeServerControl(options: ServerControlOptions): WholeControl {
       await world.refresh().catch(() => {});
       if (world.last()?.isMismatch !== true) await operations.resumeAll();
       await reconciler.start();
+      await sampler.start();
     },
 
     async stop() {
+      await sampler.stop();
       await housekeeping.stop();
       await reconciler.stop();
       await operations.stop();

@@ -1,11 +1,12 @@
 import { parseGeneration } from '../core/ids.ts';
 import type { HandlerParts, Handlers } from './handler.ts';
-import { operationView } from './views.ts';
+import { operationView, usagePointView } from './views.ts';
 
 type Names =
   | 'listServers'
   | 'createServers'
   | 'getServer'
+  | 'serverUsage'
   | 'changeServer'
   | 'dropServer'
   | 'startServer'
@@ -28,6 +29,7 @@ export function serverHandlers({ control: { servers }, views }: HandlerParts): P
       };
     },
     getServer: async ({ caller, params }) => views.detail(await servers.get(caller, params.id)),
+    serverUsage: async ({ caller, params }) => ({ points: (await servers.usage(caller, params.id)).map(usagePointView) }),
     async changeServer({ caller, params, body }) {
       const { server, needsRestart } = await servers.change(caller, params.id, body);
       return { server: views.server(server), needsRestart };

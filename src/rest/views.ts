@@ -1,6 +1,8 @@
 /** From control's types to the wire's: the one place where that happens. */
 import type { EventView } from '../contract/events.ts';
 import type * as wire from '../contract/schemas.ts';
+import type { UsagePointView } from '../contract/usage.ts';
+import type { UsagePoint } from '../core/usage-rates.ts';
 import type { Plan, PublicPort } from '../core/plan.ts';
 import { policyOf, portNamesOf, webDoorsOf } from '../core/port-policy.ts';
 import { recordedBy } from '../core/recording.ts';
@@ -225,6 +227,24 @@ export function auditLineView({ atMs, person, via, fromAddress, deed, server, al
     generation: server?.generation ?? null,
     allowed,
     detail,
+  };
+}
+
+export function usagePointView({
+  atMs,
+  diskBytes,
+  cpus,
+  receivedBytesPerSecond,
+  sentBytesPerSecond,
+  ...point
+}: UsagePoint): UsagePointView {
+  return {
+    ...point,
+    at: time(atMs),
+    diskBytes: diskBytes ?? null,
+    cpus: cpus ?? null,
+    receivedBytesPerSecond: receivedBytesPerSecond ?? null,
+    sentBytesPerSecond: sentBytesPerSecond ?? null,
   };
 }
 

@@ -77,7 +77,7 @@ suite('openStore', () => {
     await t.store.backup(path);
     const raw = new DatabaseSync(path);
     raw.exec(
-      "alter table servers drop column recorded; alter table servers drop column ports; alter table servers drop column repair; drop table web_links; drop table web_domains; drop index tokens_former_hash; alter table tokens drop column former_hash; alter table tokens drop column former_until_ms; alter table tokens drop column lifetime_ms; update meta set value = '1' where key = 'schema'",
+      "alter table servers drop column recorded; alter table servers drop column ports; alter table servers drop column repair; drop table web_links; drop table web_domains; drop table usage; drop index tokens_former_hash; alter table tokens drop column former_hash; alter table tokens drop column former_until_ms; alter table tokens drop column lifetime_ms; update meta set value = '1' where key = 'schema'",
     );
     raw.close();
     await using store = await open(path);

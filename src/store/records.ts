@@ -204,3 +204,24 @@ export interface Keyring {
   /** Absent is a success. */
   remove(name: string): Promise<void>;
 }
+
+/** What a running server used at a moment. CPU time and traffic are counts since its start. */
+export interface UsageSample {
+  readonly generation: Generation;
+  readonly atMs: number;
+  readonly memoryBytes: number;
+  /** Undefined where the disk does not tell. */
+  readonly diskBytes: number | undefined;
+  readonly cpuSeconds: number;
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+}
+
+export interface UsageHistory {
+  /** Of servers that are gone by now nothing is kept. */
+  add(samples: readonly UsageSample[]): Promise<void>;
+  /** The oldest first. */
+  of(generation: Generation, sinceMs: number): Promise<readonly UsageSample[]>;
+  /** Gives how many. */
+  prune(beforeMs: number): Promise<number>;
+}

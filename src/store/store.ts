@@ -6,7 +6,7 @@
  * `store-failed` (the disk or the file is broken).
  */
 import type { Grants, Groups, People, PersonKeys } from './people.ts';
-import type { Audit, Idempotency, Keyring, Operations, Tokens } from './records.ts';
+import type { Audit, Idempotency, Keyring, Operations, Tokens, UsageHistory } from './records.ts';
 import type { WebDomains, WebLinks } from './web.ts';
 import type { HostKeys, Leases, Servers } from './servers.ts';
 
@@ -25,6 +25,7 @@ export interface Tables {
   readonly webLinks: WebLinks;
   readonly webDomains: WebDomains;
   readonly keyring: Keyring;
+  readonly usage: UsageHistory;
 }
 
 export interface BackupOptions {

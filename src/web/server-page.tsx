@@ -7,6 +7,7 @@ import { servers } from './live.ts';
 import { Copyable, Problem, StatusBadge } from './parts.tsx';
 import { ServerButtons } from './servers.tsx';
 import { api } from './session.ts';
+import { Usage } from './usage.tsx';
 import { waysInto } from './ways-in.ts';
 
 const lookMs = 5000;
@@ -54,6 +55,7 @@ export function ServerPage({ id }: { readonly id: number }) {
       <Problem text={problem} />
       {server.notes === '' ? null : <p>{server.notes}</p>}
       <ServerButtons server={server} />
+      {detail === undefined ? null : <Usage detail={detail} />}
       {detail === undefined ? null : <Facts detail={detail} server={server} />}
       {detail === undefined || plan === undefined ? null : <WaysIn detail={detail} plan={plan} />}
     </>
@@ -71,14 +73,9 @@ function Facts({
     ['Owner', server.owner],
     ['First user', server.admin],
     ['System', `${server.system} ${server.type}`],
-    ['Memory', usage === null ? bytesText(server.memoryBytes) : `${bytesText(usage.memoryBytes)} of ${bytesText(server.memoryBytes)}`],
-    [
-      'Disk',
-      usage === null || usage.diskBytes === null
-        ? bytesText(server.diskBytes)
-        : `${bytesText(usage.diskBytes)} of ${bytesText(server.diskBytes)}`,
-    ],
-    ['CPUs', `${server.cpus}${usage === null ? '' : `, ${usage.cpuSeconds.toFixed(0)} s used`}`],
+    ['Memory', bytesText(server.memoryBytes)],
+    ['Disk', bytesText(server.diskBytes)],
+    ['CPUs', String(server.cpus)],
     ['Processes', usage === null ? '' : String(usage.processes)],
     ['Private address', server.address],
     ['Host key', hostKeyFingerprint ?? ''],

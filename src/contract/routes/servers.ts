@@ -2,6 +2,7 @@
 import { Type } from 'typebox';
 import type { Route } from '../route.ts';
 import * as s from '../schemas.ts';
+import { UsagePointSchema } from '../usage.ts';
 import { idParams, listOf, oneOperation, optionalText } from './parts.ts';
 
 /** The caller's guard: the deed is refused when the ID has another generation by now. */
@@ -41,6 +42,17 @@ export const serverRoutes = {
     summary: 'One server with its ways in',
     params: idParams,
     response: s.ServerDetailSchema,
+  },
+  serverUsage: {
+    method: 'GET',
+    path: '/servers/:id/usage',
+    name: 'serverUsage',
+    tag: 'servers',
+    door: 'signed-in',
+    status: 200,
+    summary: 'What a server used in the last day, a point each five minutes that it ran, the oldest first',
+    params: idParams,
+    response: listOf('points', UsagePointSchema),
   },
   changeServer: {
     method: 'PATCH',

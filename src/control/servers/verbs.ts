@@ -1,16 +1,18 @@
 /** All verbs about servers, put together. */
 import type { ServerRecord } from '../../store/servers.ts';
 import { parsePersonName } from '../../core/names.ts';
+import { usagePoints } from '../../core/usage-rates.ts';
 import { instanceNameOf } from '../../engines/engine.ts';
 import type { Caller } from '../caller.ts';
 import type { ServerVerbs, ShownDetail, ShownServer } from '../control.ts';
 import { changeServer, newPassword, pushKeys, setGatewayKey } from './change.ts';
+import { usageEveryMs, usageKeptMs } from '../usage-sampler.ts';
 import { createServers } from './create.ts';
 import { beginDrop, beginLife } from './life.ts';
 import type { ServerParts } from './settings.ts';
 
 export function makeServerVerbs(parts: ServerParts): ServerVerbs {
-  const { store, world, access, engine } = parts;
+  const { store, world, access, engine, clock } = parts;
 
   async function shown(caller: Caller, record: ServerRecord): Promise<ShownServer> {
     const judge = await access.judge(caller);
@@ -32,6 +34,11 @@ export function makeServerVerbs(parts: ServerParts): ServerVerbs {
       const hostKey = await store.hostKeys.get(record.owner, record.id);
       const usage = seen === 'running' ? await engine.usage(instanceNameOf(record.id, record.generation)).catch(() => {}) : undefined;
       return { record, seen, right, hostKey: hostKey?.publicKey, usage: usage ?? undefined };
+    },
+
+    async usage(caller, id) {
+      const { record } = await access.require(caller, id, 'info');
+      return usagePoints(await store.usage.of(record.generation, clock.now() - usageKeptMs), 3 * usageEveryMs);
     },
 
     create: async (caller, request, idempotencyKey) => await createServers(parts, caller, request, idempotencyKey),

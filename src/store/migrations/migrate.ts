@@ -8,9 +8,10 @@ import { up as recording } from './0002-recording.ts';
 import { up as ports } from './0003-ports.ts';
 import { up as web } from './0004-web.ts';
 import { up as renewal } from './0005-renewal.ts';
+import { up as usage } from './0006-usage.ts';
 
 /** In order; a migration's number is its place, beginning with 1. */
-const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording, ports, web, renewal];
+const migrations: readonly ((db: Kysely<unknown>) => Promise<void>)[] = [first, recording, ports, web, renewal, usage];
 
 export const newestSchema = migrations.length;
 

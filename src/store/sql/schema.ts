@@ -187,7 +187,18 @@ interface AuditTable {
   detail: string;
 }
 
+interface UsageTable {
+  generation: string;
+  at_ms: number;
+  memory_bytes: number;
+  disk_bytes: number | null;
+  cpu_ms: number;
+  received_bytes: number;
+  sent_bytes: number;
+}
+
 export interface Schema {
+  usage: UsageTable;
   web_links: WebLinksTable;
   web_domains: WebDomainsTable;
   meta: MetaTable;

@@ -13,6 +13,7 @@ import { makeServers } from './servers.ts';
 import { makeTokens } from './tokens.ts';
 import { makeWebDomains, makeWebLinks } from './web.ts';
 import type { Context } from './transaction.ts';
+import { makeUsageHistory } from './usage.ts';
 
 export function makeTables(context: Context): Tables {
   return {
@@ -30,5 +31,6 @@ export function makeTables(context: Context): Tables {
     webLinks: makeWebLinks(context),
     webDomains: makeWebDomains(context),
     keyring: makeKeyring(context),
+    usage: makeUsageHistory(context),
   };
 }
