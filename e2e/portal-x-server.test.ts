@@ -10,6 +10,7 @@ import { lacksImages } from '../src/testing/test-installation.ts';
 import { until } from './bastion-room.ts';
 import { lacksChromium } from './chromium.ts';
 import { inside } from './inside.ts';
+import { addPerson } from './person.ts';
 import { faultsOf, keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
 
 const skip = lacksImages === false ? lacksChromium : lacksImages;
@@ -155,6 +156,74 @@ suite('a server in Chromium', { skip }, () => {
       await page.keyboard.press('Escape');
     }
     await page.setViewportSize({ width: 1280, height: 800 });
+  });
+
+  test('settings, sharing and a table: changed in the browser, true for the manager', { timeout }, async () => {
+    const { installation } = room.bastion;
+    await addPerson(installation, 'grace');
+    await page.goto(`${room.origin}/#/servers/3`);
+    await page.click('summary:has-text("Settings")');
+    await page.fill('input[name=notes]', 'for the thesis');
+    await page.fill('input[name=name]', 'thesis');
+    await page.selectOption('select[name=port-usr]', 'off');
+    await page.click('details:has(input[name=notes]) button:has-text("Save")');
+    await page.locator('h1:has-text("thesis")').waitFor();
+    const { server } = JSON.parse(await installation.ok('info', '3', '-f', 'json')) as {
+      readonly server: Readonly<Record<string, unknown>>;
+    };
+    assert.deepEqual([server['notes'], server['name']], ['for the thesis', 'thesis']);
+    assert.equal((server['policies'] as Readonly<Record<string, string>>)['usr'], 'off');
+    await page.click('summary:has-text("Sharing")');
+    await page.fill('input[name=subject]', 'grace');
+    await page.fill('input[name=days]', '2');
+    await page.click('button:has-text("Share")');
+    await page.locator('text=grace may log in to it, until').waitFor();
+    assert.deepEqual(await faultsOf(page), []);
+    await keepPicture(page, 'settings');
+    await page.click('button[aria-label="Take back from grace"]');
+    await page.locator('text=It is shared with nobody.').waitFor();
+    await page.goto(`${room.origin}/#/servers`);
+    await page.click('button:has-text("As a table")');
+    await page.locator('td:has-text("for the thesis")').waitFor();
+    assert.deepEqual(await faultsOf(page), []);
+    await page.click('button:has-text("As cards")');
+    await page.locator('.card').waitFor();
+  });
+
+  test('a terminal inside the portal’s own page', { timeout }, async () => {
+    await page.goto(`${room.origin}/#/servers/3`);
+    await page.click('button:has-text("Terminal on this page")');
+    const inner = page.frameLocator('iframe');
+    await inner.locator('.xterm-rows').waitFor();
+    await until('a prompt', async () => (await inner.locator('.xterm-rows').innerText()).includes('$'));
+    await inner.locator('.xterm-screen').click();
+    await page.keyboard.type('echo in-the-$((1+1))-page; exit\n');
+    await inner.locator('text=The shell has ended.').waitFor();
+    await page.click('button:has-text("Put the terminal away")');
+  });
+
+  test('administrators add people, change what they may, and are told their password once', { timeout }, async () => {
+    const { installation } = room.bastion;
+    const boss = await addPerson(installation, 'boss', '--role', 'administrator');
+    const own = await room.context();
+    const host = await room.signedIn(own, 'boss', boss.password);
+    await host.locator('nav >> text=People').click();
+    await host.click('button:has-text("New person")');
+    await host.fill('dialog input[name=name]', 'linus');
+    await host.fill('dialog input[name=memory]', '2');
+    assert.deepEqual(await faultsOf(host), []);
+    await host.click('dialog button:has-text("Add")');
+    const password = await host.locator('dialog .copyable code').innerText();
+    assert.match(password, /^\w{4}-\w{4}/u);
+    await host.click('button[aria-label=Close]');
+    await host.click('button[aria-label="Change linus"]');
+    await host.check('dialog input[name=disabled]');
+    await host.click('dialog button:has-text("Save")');
+    await host.locator('th:has-text("linus (disabled)")').waitFor();
+    assert.match(await host.locator('tr:has(th:has-text("linus"))').innerText(), /of 2 GB/u);
+    await host.locator('nav >> text=Host').click();
+    await host.locator('h2:has-text("Images")').waitFor();
+    await own.close();
   });
 
   test('what the server uses is drawn as it comes, and a day of it on demand', { timeout }, async () => {

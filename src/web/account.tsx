@@ -1,31 +1,14 @@
 /** What is one's own: password, keys, tokens, live sessions, and what one did. */
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { sentenceOf } from './faults.ts';
+import { useState } from 'preact/hooks';
 import { bytesText, timeText } from './format.ts';
 import { fieldOf, formOf } from './form.ts';
+import { told, useLoaded } from './loaded.ts';
 import { Problem, tell } from './parts.tsx';
 import { api, signedIn } from './session.ts';
 import { NewPasswordPage } from './sign-in.tsx';
 
 /** What `load` gives, with the way to ask again. */
-function useLoaded<T>(load: () => Promise<T>) {
-  const [value, setValue] = useState<T>();
-  const [problem, setProblem] = useState('');
-  const again = () => void load().then(setValue, (error: unknown) => setProblem(sentenceOf(error)));
-  useEffect(again, []);
-  return { value, problem, again };
-}
-
-async function told(deed: Promise<unknown>, done: string): Promise<void> {
-  try {
-    await deed;
-    tell(done);
-  } catch (error) {
-    tell(sentenceOf(error));
-  }
-}
-
 export function AccountPage() {
   const [isChanging, setChanging] = useState(false);
   const person = signedIn.value?.person ?? '';

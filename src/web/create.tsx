@@ -5,7 +5,7 @@ import { sentenceOf } from './faults.ts';
 import { fieldOf, formOf } from './form.ts';
 import { operations, servers } from './live.ts';
 import { Copyable, Dialog, Problem } from './parts.tsx';
-import { api } from './session.ts';
+import { api, ownRole } from './session.ts';
 
 interface Choice {
   readonly system: string;
@@ -17,10 +17,14 @@ const mebibyte = 2 ** 20;
 export function CreateDialog({ onClose }: { readonly onClose: () => void }) {
   const [made, setMade] = useState<CreatedServers>();
   return (
-    <Dialog title={made === undefined ? 'New server' : `Server ${made.servers[0]?.id ?? ''}`} onClose={onClose}>
-      {made === undefined ? <CreateForm onMade={setMade} /> : <Made made={made} />}
+    <Dialog title={made === undefined ? 'New server' : titleOf(made)} onClose={onClose}>
+      {made === undefined ? <CreateForm onMade={setMade} /> : made.servers.length > 1 ? <MadeMany made={made} /> : <Made made={made} />}
     </Dialog>
   );
+}
+
+function titleOf({ servers: all }: CreatedServers): string {
+  return all.length > 1 ? `${all.length} servers` : `Server ${all[0]?.id ?? ''}`;
 }
 
 function CreateForm({ onMade }: { readonly onMade: (made: CreatedServers) => void }) {
@@ -78,6 +82,11 @@ function CreateForm({ onMade }: { readonly onMade: (made: CreatedServers) => voi
           CPUs
           <input name="cpus" type="number" min={1} />
         </label>
+        <label>
+          Disk in GB
+          <input name="disk" type="number" min={1} />
+        </label>
+        {ownRole.value === 'user' ? null : <ForOthers />}
       </details>
       <button class="main" disabled={isBusy}>
         Create
@@ -86,11 +95,26 @@ function CreateForm({ onMade }: { readonly onMade: (made: CreatedServers) => voi
   );
 }
 
+function ForOthers() {
+  return (
+    <>
+      <label>
+        Owner, where it is for somebody else
+        <input name="owner" maxLength={64} autocapitalize="none" spellcheck={false} />
+      </label>
+      <label>
+        Or one for each member of this group
+        <input name="group" maxLength={64} autocapitalize="none" spellcheck={false} />
+      </label>
+    </>
+  );
+}
+
 function wantedOf(form: HTMLFormElement | null, choices: readonly Choice[]) {
   const text = (name: string) => fieldOf(form, name).trim();
   const number = (name: string) => (text(name) === '' ? undefined : Number(text(name)));
   const choice = choices[Number(text('image'))];
-  const [id, memory, cpus] = [number('id'), number('memory'), number('cpus')];
+  const [id, memory, cpus, disk] = [number('id'), number('memory'), number('cpus'), number('disk')];
   return {
     ...(choice === undefined ? {} : { system: choice.system, type: choice.type }),
     ...(text('notes') === '' ? {} : { notes: text('notes') }),
@@ -98,6 +122,9 @@ function wantedOf(form: HTMLFormElement | null, choices: readonly Choice[]) {
     ...(id === undefined ? {} : { id }),
     ...(memory === undefined ? {} : { memoryBytes: memory * mebibyte }),
     ...(cpus === undefined ? {} : { cpus }),
+    ...(disk === undefined ? {} : { diskBytes: disk * 1024 * mebibyte }),
+    ...(text('owner') === '' ? {} : { owner: text('owner') }),
+    ...(text('group') === '' ? {} : { group: text('group') }),
   };
 }
 
@@ -136,6 +163,24 @@ function Made({ made }: { readonly made: CreatedServers }) {
           </a>
         </p>
       ) : null}
+    </>
+  );
+}
+
+/** Of a class: each with its owner and the password that is shown once. */
+function MadeMany({ made }: { readonly made: CreatedServers }) {
+  const passwordOf = new Map(made.passwords.map((one) => [one.id, one]));
+  const lines = made.servers.map(({ id, owner }) =>
+    [id, owner, passwordOf.get(id)?.user ?? '', passwordOf.get(id)?.password ?? ''].join(','),
+  );
+  const done = made.operations.filter(({ id }) => operations.value.get(id)?.state === 'done').length;
+  return (
+    <>
+      <p role="status">
+        <progress value={done} max={made.operations.length} aria-label="Creating" /> {done} of {made.operations.length} are there.
+      </p>
+      <p>Their passwords, shown once; each must be changed at the first login:</p>
+      <textarea readonly rows={10} aria-label="Servers with their passwords" value={['id,owner,user,password', ...lines].join('\n')} />
     </>
   );
 }

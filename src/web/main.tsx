@@ -3,12 +3,14 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { AccountPage } from './account.tsx';
 import { FilesPage } from './files/files-page.tsx';
+import { HostPage } from './host.tsx';
+import { IdsPage } from './ids.tsx';
 import { follow, liveness } from './live.ts';
 import { Notices } from './parts.tsx';
+import { PeoplePage } from './people.tsx';
 import { ServerPage } from './server-page.tsx';
 import { ServersPage } from './servers.tsx';
-import { api, keepSignedIn, signedIn, signOut } from './session.ts';
-import { HostPage, IdsPage, PeoplePage } from './staff.tsx';
+import { api, keepSignedIn, ownRole, signedIn, signOut } from './session.ts';
 import { NewPasswordPage, SignInPage } from './sign-in.tsx';
 
 function usePlace(): string {
@@ -28,18 +30,18 @@ function Page({ place }: { readonly place: string }) {
   if (id !== undefined) return <ServerPage id={Number(id)} />;
   if (place === 'account') return <AccountPage />;
   if (place === 'ids') return <IdsPage />;
-  if (place === 'people') return <PeoplePage />;
+  if (place === 'people') return <PeoplePage mayChange={ownRole.value === 'administrator'} />;
   if (place === 'host') return <HostPage />;
   return <ServersPage />;
 }
 
 function SignedInPortal({ person }: { readonly person: string }) {
   const place = usePlace();
-  const [role, setRole] = useState('user');
+  const role = ownRole.value;
   useEffect(
     () =>
       void api.call('me').then(
-        ({ person: who }) => setRole(who?.role ?? 'user'),
+        ({ person: who }) => void (ownRole.value = who?.role ?? 'user'),
         () => {},
       ),
     [person],

@@ -1,5 +1,5 @@
 /** One server: how it is, what it uses, and every way in, to be copied. */
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { PlanView, ServerDetail, ServerView } from '../contract/schemas.ts';
 import { sentenceOf } from './faults.ts';
 import { bytesText, timeText } from './format.ts';
@@ -7,6 +7,8 @@ import { servers } from './live.ts';
 import { Copyable, Problem, StatusBadge } from './parts.tsx';
 import { ServerButtons } from './servers.tsx';
 import { api } from './session.ts';
+import { Settings } from './settings.tsx';
+import { Sharing } from './sharing.tsx';
 import { Usage } from './usage.tsx';
 import { waysInto } from './ways-in.ts';
 
@@ -18,24 +20,23 @@ export function ServerPage({ id }: { readonly id: number }) {
   const [problem, setProblem] = useState('');
   const live = servers.value.get(id);
   const status = live?.status;
+  const current = useRef(id);
+  current.current = id;
+  const look = async () => {
+    try {
+      const found = await api.call('getServer', { params: { id } });
+      // Meanwhile another server may be looked at.
+      if (current.current !== id) return;
+      setDetail(found);
+      setProblem('');
+    } catch (error) {
+      if (current.current === id) setProblem(sentenceOf(error));
+    }
+  };
   useEffect(() => {
-    let isOver = false;
-    const look = async () => {
-      try {
-        const found = await api.call('getServer', { params: { id } });
-        if (isOver) return;
-        setDetail(found);
-        setProblem('');
-      } catch (error) {
-        if (!isOver) setProblem(sentenceOf(error));
-      }
-    };
     void look();
     const timer = setInterval(() => (document.hidden ? undefined : void look()), lookMs);
-    return () => {
-      isOver = true;
-      clearInterval(timer);
-    };
+    return () => clearInterval(timer);
   }, [id, status]);
   useEffect(() => void api.call('getPlan').then(setPlan, () => {}), []);
   const server = live ?? detail?.server;
@@ -55,10 +56,30 @@ export function ServerPage({ id }: { readonly id: number }) {
       <Problem text={problem} />
       {server.notes === '' ? null : <p>{server.notes}</p>}
       <ServerButtons server={server} />
+      {server.status === 'running' ? <TerminalHere id={id} /> : null}
       {detail === undefined ? null : <Usage detail={detail} />}
       {detail === undefined ? null : <Facts detail={detail} server={server} />}
       {detail === undefined || plan === undefined ? null : <WaysIn detail={detail} plan={plan} />}
+      {detail === undefined || !['control', 'all'].includes(server.right) ? null : (
+        <Settings detail={detail} onChanged={() => void look()} />
+      )}
+      {server.right === 'all' ? <Sharing key={id} id={id} /> : null}
     </>
+  );
+}
+
+/** The terminal's own page, which loads when it is wanted. */
+function TerminalHere({ id }: { readonly id: number }) {
+  const [isShown, setShown] = useState(false);
+  return (
+    <div>
+      <p class="buttons">
+        <button type="button" aria-expanded={isShown} onClick={() => setShown(!isShown)}>
+          {isShown ? 'Put the terminal away' : 'Terminal on this page'}
+        </button>
+      </p>
+      {isShown ? <iframe class="terminal-here" src={`/ssh/${id}`} title={`Terminal of server ${id}`} allow="clipboard-write" /> : null}
+    </div>
   );
 }
 

@@ -11,6 +11,11 @@ import { signedIn } from './session.ts';
 export function ServersPage() {
   const [isCreating, setCreating] = useState(false);
   const [wanted, setWanted] = useState('');
+  const [view, setView] = useState(readView);
+  const changeView = (next: View) => {
+    localStorage.setItem(viewKey, next);
+    setView(next);
+  };
   const all = servers.value;
   const shown = useMemo(() => [...all.values()].filter((server) => fits(server, wanted)).toSorted((a, b) => a.id - b.id), [all, wanted]);
   return (
@@ -25,19 +30,82 @@ export function ServersPage() {
             onInput={({ currentTarget }) => setWanted(currentTarget.value)}
           />
         ) : null}
+        {all.size > 0 ? (
+          <button type="button" onClick={() => changeView(view === 'cards' ? 'table' : 'cards')}>
+            {view === 'cards' ? 'As a table' : 'As cards'}
+          </button>
+        ) : null}
         <button type="button" class="main" onClick={() => setCreating(true)}>
           New server
         </button>
       </div>
       {liveness.value === 'first' ? <p>Looking…</p> : null}
       {liveness.value !== 'first' && all.size === 0 ? <p>There is none yet. “New server” makes one in a few seconds.</p> : null}
-      <ul class="cards">
-        {shown.map((server) => (
-          <Card key={server.generation} server={server} />
-        ))}
-      </ul>
+      {view === 'table' ? (
+        <ServerTable servers={shown} />
+      ) : (
+        <ul class="cards">
+          {shown.map((server) => (
+            <Card key={server.generation} server={server} />
+          ))}
+        </ul>
+      )}
       {isCreating ? <CreateDialog onClose={() => setCreating(false)} /> : null}
     </>
+  );
+}
+
+type View = 'cards' | 'table';
+const viewKey = 'myserver.view';
+
+function readView(): View {
+  return localStorage.getItem(viewKey) === 'table' ? 'table' : 'cards';
+}
+
+function ServerTable({ servers: shown }: { readonly servers: readonly ServerView[] }) {
+  return (
+    <div class="wide" role="region" aria-label="Servers" tabIndex={0}>
+      <table>
+        <thead>
+          <tr>
+            {['ID', 'Name', 'Owner', 'Status', 'Image', 'Memory', 'Disk', 'CPUs', 'SSH', 'Notes'].map((name) => (
+              <th key={name} scope="col">
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {shown.map((server) => (
+            <Row key={server.generation} server={server} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function Row({ server }: { readonly server: ServerView }) {
+  const { id, name, owner, status, system, type, memoryBytes, diskBytes, cpus, ports, notes } = server;
+  return (
+    <tr>
+      <th scope="row">
+        <a href={`#/servers/${id}`}>{id}</a>
+      </th>
+      <td>{name}</td>
+      <td>{owner}</td>
+      <td>
+        <StatusBadge status={status} />
+      </td>
+      <td>
+        {system} {type}
+      </td>
+      <td>{bytesText(memoryBytes)}</td>
+      <td>{bytesText(diskBytes)}</td>
+      <td>{cpus}</td>
+      <td>{ports.find(({ block }) => block === 'ssh')?.publicPort}</td>
+      <td>{notes}</td>
+    </tr>
   );
 }
 

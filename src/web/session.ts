@@ -3,6 +3,7 @@
  * and shown after a renewal it ends both (see the call `renewToken`). There is no cookie, so no other page can make a browser act for a person.
  */
 import { signal } from '@preact/signals';
+import type { Role } from '../core/access.ts';
 import { type Client, makeClient } from '../client/client.ts';
 import { faultCode } from './faults.ts';
 
@@ -37,6 +38,9 @@ function store(value: SignedIn | undefined): void {
 }
 
 export const signedIn = signal<SignedIn | undefined>(stored());
+
+/** Of who is signed in, as the API last said. */
+export const ownRole = signal<Role>('user');
 
 /** Why somebody has to sign in again; empty at first. */
 export const signedOutBecause = signal('');

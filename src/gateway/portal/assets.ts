@@ -37,7 +37,8 @@ const policyOf = (name: string) =>
     "img-src 'self' data:",
     "font-src 'self'",
     "connect-src 'self'",
-    "frame-ancestors 'none'",
+    // The portal shows the terminal's page in its own, and nobody else shows any of ours.
+    name === 'terminal.html' ? "frame-ancestors 'self'" : "frame-ancestors 'none'; frame-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
   ].join('; ');

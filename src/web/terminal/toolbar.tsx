@@ -41,7 +41,9 @@ export function Toolbar(props: ToolbarProps) {
   return (
     <header class="toolbar">
       <h1>
-        <a href={props.home}>Server {server}</a>
+        <a href={props.home} target="_top">
+          Server {server}
+        </a>
       </h1>
       <span class="facts">
         {entered?.user ?? ''}
