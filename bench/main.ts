@@ -14,8 +14,12 @@ import { commandLineFigure } from './command-line.ts';
 import { createFigure } from './create.ts';
 import { machineFacts } from './machine.ts';
 import { timed } from './measure.ts';
+import { portalFigure } from './portal.ts';
 import { portBlockFigure } from './port-block.ts';
 import { factsText, type Measured, type Row, tableText } from './report.ts';
+import { terminalEchoFigure } from './terminal-echo.ts';
+import { terminalMemoryFigure } from './terminal-memory.ts';
+import { terminalOutputFigure } from './terminal-output.ts';
 import { thousandFigure } from './thousand.ts';
 import { webCreateFigure } from './web-create.ts';
 import { webDownloadFigure } from './web-download.ts';
@@ -38,6 +42,10 @@ const figures = [
   webSocketsFigure,
   webRoutesFigure,
   webCreateFigure,
+  terminalEchoFigure,
+  terminalOutputFigure,
+  terminalMemoryFigure,
+  portalFigure,
 ];
 /** Above it others' work shows in every round: ratios still compare, times do not. */
 const quietLoad = 1.5;

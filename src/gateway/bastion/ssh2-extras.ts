@@ -29,6 +29,8 @@ interface PacketWriter {
 interface Protocol {
   readonly _packetRW: { readonly write: PacketWriter };
   channelOpenFail: (recipient: number, reason: number, description: string) => void;
+  session: (channel: number, window: number, packetSize: number) => void;
+  channelWindowAdjust(channel: number, bytes: number): void;
   openssh_authAgent(localChannel: number, window: number, packetSize: number): void;
 }
 
@@ -118,4 +120,37 @@ export async function openAgentChannel(connection: Connection): Promise<ServerCh
 /** The standard streams of a channel are half-closed by EOF alone: the library's own `end` on a server's channel closes the other half, too. */
 export function sendEof(channel: Channel): void {
   (channel as unknown as { eof(): void }).eof();
+}
+
+/**
+ * Opens a session to which the other side may send no more than so many bytes before it hears that they were taken (`takeFromWindow`). The library's own
+ * windows are of 2 MiB, whatever is done with what comes: all of that is waited through before an answer to ^C.
+ */
+export function openWithWindow(client: Client, bytes: number, open: () => void): void {
+  const protocol = inside(client)._protocol;
+  protocol.session = (channel, _window, size) => {
+    Reflect.deleteProperty(protocol, 'session');
+    protocol.session(channel, bytes, size);
+  };
+  try {
+    open();
+  } finally {
+    Reflect.deleteProperty(protocol, 'session');
+  }
+}
+
+/** So many bytes of it were taken, and as many more may come. The library, which knows of a window of its own, never comes to give any. */
+export function takeFromWindow(channel: Channel, bytes: number): void {
+  const {
+    incoming,
+    outgoing,
+    _client: client,
+  } = channel as unknown as {
+    readonly incoming: { window: number };
+    readonly outgoing: { readonly id: number; readonly state: string };
+    readonly _client: Inside;
+  };
+  if (outgoing.state === 'closed') return;
+  incoming.window += bytes;
+  client._protocol.channelWindowAdjust(outgoing.id, bytes);
 }

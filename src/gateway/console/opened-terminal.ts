@@ -6,7 +6,7 @@ import type { Place } from '../../contract/internal.ts';
 import { fault } from '../../core/errors.ts';
 import { openInner } from '../bastion/inner-connection.ts';
 import type { Ledger, LedgerLine } from '../bastion/ledger.ts';
-import { hangUp } from '../bastion/ssh2-extras.ts';
+import { hangUp, openWithWindow, takeFromWindow } from '../bastion/ssh2-extras.ts';
 import { isClogged } from '../bastion/peer-limits.ts';
 import { beginRecording, realRecorder, type RecorderOptions, type Recording } from '../bastion/recording.ts';
 import type { ControlLink } from '../control-link.ts';
@@ -59,6 +59,9 @@ export interface OpenRequest {
 /** A lost network, a tunnel, a lid that was closed for a moment. */
 const forsakenMs = 5 * 60_000;
 const term = 'xterm-256color';
+/** On its way here, beside what the pages have not shown yet: ^C waits for all of it. */
+const windowBytes = 128 * 1024;
+const creditBytes = 32 * 1024;
 
 /** Throws what `openInner` throws. */
 export async function openTerminal(request: OpenRequest, options: OpenerOptions): Promise<OpenedTerminal> {
@@ -85,8 +88,10 @@ export async function openTerminal(request: OpenRequest, options: OpenerOptions)
 async function shellOf(client: Client, { columns, rows }: TerminalSize): Promise<ClientChannel> {
   const { promise, resolve, reject } = Promise.withResolvers<ClientChannel>();
   client.once('close', () => reject(new Error('the connection was closed')));
-  client.shell({ term, cols: columns, rows, width: 0, height: 0 }, { env: { COLORTERM: 'truecolor' } }, (error, stream) =>
-    error ? reject(error) : resolve(stream),
+  openWithWindow(client, windowBytes, () =>
+    client.shell({ term, cols: columns, rows, width: 0, height: 0 }, { env: { COLORTERM: 'truecolor' } }, (error, stream) =>
+      error ? reject(error) : resolve(stream),
+    ),
   );
   return await promise;
 }
@@ -143,8 +148,10 @@ function tie(request: OpenRequest, options: OpenerOptions, client: Client, strea
       hangUp(client);
     },
   };
+  const take = takingFrom(stream);
   const show = (data: Buffer) => {
     line.out(data.length);
+    take(data.length);
     recording?.output(data);
     session.output(data);
   };
@@ -157,4 +164,15 @@ function tie(request: OpenRequest, options: OpenerOptions, client: Client, strea
     terminal.end(`server ${place.id} ended the connection: it went down, was restarted, or its SSH service ended`),
   );
   return terminal;
+}
+
+/** Tells the server that so many bytes were taken, many at once. */
+function takingFrom(stream: ClientChannel): (bytes: number) => void {
+  let taken = 0;
+  return (bytes) => {
+    taken += bytes;
+    if (taken < creditBytes) return;
+    takeFromWindow(stream, taken);
+    taken = 0;
+  };
 }

@@ -57,8 +57,8 @@ export interface TerminalSessionOptions {
 }
 
 /** Given and not yet shown: beyond it a view is behind. More, and ^C waits for what is under way; less, and far-away views starve. */
-const behindBytes = 384 * 1024;
-const caughtUpBytes = 128 * 1024;
+const behindBytes = 192 * 1024;
+const caughtUpBytes = 96 * 1024;
 /** Beyond it a view is given nothing more until it has shown all that it has, and then the scrollback. */
 const lostBytes = 2 * 2 ** 20;
 

@@ -73,7 +73,9 @@ suite("the portal's files", () => {
     for (const rule of ["default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"])
       assert.ok(policy.split('; ').includes(rule), `${rule} in ${policy}`);
     assert.doesNotMatch(policy, /unsafe/u);
-    assert.doesNotMatch(String((await get('/terminal.html')).headers['content-security-policy']), /script-src[^;]*unsafe/u);
+    const terminal = String((await get('/terminal.html')).headers['content-security-policy']);
+    assert.doesNotMatch(terminal, /script-src[^;]*unsafe/u);
+    assert.match(terminal, /frame-ancestors 'self'(?:;|$)/u, 'in a page of the portal, and in no other');
   });
 
   test('attack: nothing but these files is ever sent', async () => {
