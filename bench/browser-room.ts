@@ -50,7 +50,7 @@ const watchWebSocket = `
 
 export async function makeBrowserContest(): Promise<BrowserContest> {
   await using undo = new AsyncDisposableStack();
-  const room = undo.use(await makePortalRoom({ gateway: { user: 'nobody', workers: 2, host: '0.0.0.0' } }));
+  const room = undo.use(await makePortalRoom());
   const { installation } = room.bastion;
   const person = await room.bastion.person(user, '--role', 'administrator');
   await person.ok('create', '0');

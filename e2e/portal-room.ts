@@ -28,9 +28,13 @@ export async function chromiumOutside({ engine }: TestInstallation): Promise<str
   return program;
 }
 
-export async function makePortalRoom(config: Readonly<Record<string, object>> = {}): Promise<PortalRoom> {
+/** `edge`: what stands before the gateway; the installation's own where nothing is said. */
+export async function makePortalRoom(edge: 'haproxy' | 'embedded' = 'embedded'): Promise<PortalRoom> {
   await using undo = new AsyncDisposableStack();
-  const bastion = undo.use(await makeBastionRoom({ config }));
+  const gateway = { user: 'nobody', workers: 2, host: '0.0.0.0' };
+  const front =
+    edge === 'haproxy' ? { isInside: true, config: { gateway, web: { edge, port: 80, httpsPort: 443 } } } : { config: { gateway } };
+  const bastion = undo.use(await makeBastionRoom(front));
   const browser = await launchChromium({}, await chromiumOutside(bastion.installation));
   undo.defer(async () => await browser.close());
   const origin = `https://${bastion.host}`;
@@ -71,6 +75,23 @@ export async function faultsOf(page: Page): Promise<readonly string[]> {
   await page.evaluate(axe.source);
   return await page.evaluate<string[]>(`axe.run(document).then(({ violations }) =>
     violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => id + ': ' + html.slice(0, 200) + ' ' + failureSummary)))`);
+}
+
+/** What can be used on the page and that Tab alone does not come to. */
+export async function notReachedByTab(page: Page): Promise<readonly string[]> {
+  const count = await page.evaluate<number>(`(() => {
+    window.reached = new Set();
+    document.addEventListener('focusin', ({ target }) => window.reached.add(target));
+    window.usable = [...document.querySelectorAll('a[href], button:enabled, input:enabled, select:enabled, textarea:enabled, summary, [tabindex="0"]')]
+      .filter((one) => one.checkVisibility());
+    document.activeElement?.blur();
+    window.getSelection()?.removeAllRanges();
+    return window.usable.length;
+  })()`);
+  for (let presses = 0; presses < count + 5; presses += 1) await page.keyboard.press('Tab');
+  return await page.evaluate<string[]>(
+    `window.usable.filter((one) => one.isConnected && !window.reached.has(one)).map(({ outerHTML }) => outerHTML.slice(0, 200))`,
+  );
 }
 
 const artefacts = process.env['MYSERVER_TEST_ARTEFACTS'];

@@ -9,7 +9,7 @@ import { until } from './bastion-room.ts';
 import { lacksChromium } from './chromium.ts';
 import { inside, runInside } from './inside.ts';
 import { addPerson, type Person } from './person.ts';
-import { faultsOf, keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
+import { faultsOf, keepPicture, makePortalRoom, notReachedByTab, type PortalRoom, shownIn } from './portal-room.ts';
 
 const skip = lacksImages === false ? lacksChromium : lacksImages;
 const timeout = 90_000;
@@ -23,7 +23,7 @@ suite('the portal in Chromium', { skip }, () => {
 
   before(
     async () => {
-      room = await makePortalRoom({ gateway: { user: 'nobody', workers: 2, host: '0.0.0.0' } });
+      room = await makePortalRoom();
       ada = await room.bastion.person('ada');
       administrator = await addPerson(room.bastion.installation, 'boss', '--role', 'administrator');
       context = await room.context();
@@ -278,6 +278,8 @@ suite('the portal in Chromium', { skip }, () => {
         const person = await room.browser.newContext({ viewport: { width, height }, colorScheme });
         const look = async (where: Page, name: string) => {
           await keepPicture(where, `${name}-${width}-${colorScheme}`);
+          // Where a dialog is, it alone is reached; a terminal takes Tab for itself.
+          if (!['create', 'terminal'].includes(name)) assert.deepEqual(await notReachedByTab(where), [], `${name} by keyboard`);
           assert.deepEqual(await faultsOf(where), [], name);
           assert.ok((await where.evaluate<number>('document.documentElement.scrollWidth')) <= width, `${name} is wider than the screen`);
         };
@@ -341,11 +343,19 @@ suite('the portal in Chromium', { skip }, () => {
     await own.locator('dialog[open]').waitFor();
     await own.keyboard.press('Escape');
     await own.locator('dialog').waitFor({ state: 'detached' });
+    const terminal = await terminalOf(person);
+    await has(terminal, '$');
+    await terminal.keyboard.type('exit 0');
+    await terminal.keyboard.press('Shift+F6');
+    assert.equal(await terminal.evaluate<string>(`document.activeElement?.textContent ?? ''`), 'Server 3', 'there is a way out');
+    for (let presses = 0; presses < 12; presses += 1) await terminal.keyboard.press('Tab');
+    await terminal.locator('.xterm-helper-textarea').focus();
+    await terminal.keyboard.press('Enter');
+    await terminal.locator('text=The shell has ended.').waitFor();
     await person.close();
   });
 });
 
-/** What axe-core says of a page, in a line each. */
 /** The image's own perl serves one page at port 8000. */
 async function serveInside(installation: PortalRoom['bastion']['installation'], id: number): Promise<void> {
   const program = String.raw`

@@ -1,4 +1,4 @@
-/** What one does at a server in a browser: its files, its terminal on a network that comes and goes, and without an account. */
+/** What one does at a server in a browser: its files, its terminal on a network that comes and goes, and without an account. Through HAProxy. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -9,11 +9,12 @@ import type { BrowserContext, Download, Page } from 'playwright-core';
 import { lacksImages } from '../src/testing/test-installation.ts';
 import { until } from './bastion-room.ts';
 import { lacksChromium } from './chromium.ts';
+import { lacksHaproxy } from './haproxy-room.ts';
 import { inside } from './inside.ts';
 import { addPerson } from './person.ts';
-import { faultsOf, keepPicture, makePortalRoom, type PortalRoom, shownIn } from './portal-room.ts';
+import { faultsOf, keepPicture, makePortalRoom, notReachedByTab, type PortalRoom, shownIn } from './portal-room.ts';
 
-const skip = lacksImages === false ? lacksChromium : lacksImages;
+const skip = [lacksImages, lacksChromium, lacksHaproxy].find((lack) => lack !== false) ?? false;
 const timeout = 90_000;
 const hash = (data: Buffer) => createHash('sha256').update(data).digest('hex');
 
@@ -33,7 +34,7 @@ suite('a server in Chromium', { skip }, () => {
 
   before(
     async () => {
-      room = await makePortalRoom({ gateway: { user: 'nobody', workers: 2, host: '0.0.0.0' } });
+      room = await makePortalRoom('haproxy');
       const ada = await room.bastion.person('ada');
       await ada.ok('create', '3');
       await until('SSH of server 3', async () => (await ada.ssh('3', ['true'])).exitCode === 0, 30_000);
@@ -147,6 +148,7 @@ suite('a server in Chromium', { skip }, () => {
       await page.click('button:has-text("New folder")');
       await keepPicture(page, `files-${width}-${colorScheme}`);
       assert.deepEqual(await faultsOf(page), []);
+      assert.deepEqual(await notReachedByTab(page), []);
       assert.ok((await page.evaluate<number>('document.documentElement.scrollWidth')) <= width, `wider than ${width} px`);
       await page.reload();
       await row('note.html').locator('text=Edit').click();

@@ -43,7 +43,10 @@ export interface GuestDeskOptions extends PlacesOptions {
 export function makeGuestDesk(options: GuestDeskOptions): GuestDesk {
   const { store, facts, credentials, clock } = options;
   const throttle = makeTryThrottle(clock, passwordRules);
-  const isOpen = (record: ServerRecord) => policyOf(facts().plan, record.ports, 'ssh') === 'public';
+  const isOpen = ({ id, ports }: ServerRecord) => {
+    const { plan } = facts();
+    return plan.portsOf(id).some(({ block }) => block === 'ssh') && policyOf(plan, ports, 'ssh') === 'public';
+  };
 
   function guestOf(credential: string): GuestAtServer | undefined {
     const statement = credentials.read(credential);

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readdir, readFile, readlink, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { anyVersion, type FilesAsk, type FilesResults, type FilesWhat, type Uploaded } from '../../contract/files.ts';
@@ -177,8 +178,50 @@ suite('files of a server, by its own SFTP', { skip: lacksSftpServer }, () => {
     await assert.rejects(ask(room, { what: 'upload', path: room.dir, size: 1, only: anyVersion }), refused('conflict', /is no file/u));
   });
 
+  test('attack: a folder that never ends, and names that lead elsewhere, come to their end', async () => {
+    const names = ['../up', '.', '..', '', 'a/b', 'x'.repeat(256), 'good'];
+    await using room = await makeFilesRoom({ onSftp: (channel) => strangeSftp(channel, names) });
+    const { entries, isCut } = await ask(room, { what: 'list', path: '/' });
+    assert.deepEqual(
+      entries.map(({ name }) => name),
+      ['good'],
+    );
+    assert.ok(!isCut);
+  });
+
   test('a server without SFTP says so', async () => {
     await using room = await makeFilesRoom({ onSftp: (channel) => void channel.destroy() });
     await assert.rejects(ask(room, { what: 'list', path: '/' }), refused('cannot-here', /no SFTP/u));
   });
 });
+
+/** Speaks SFTP as far as a list needs it: those names once, and empty answers for ever. */
+function strangeSftp(channel: Duplex, names: readonly string[]): void {
+  let waiting = Buffer.alloc(0);
+  let hasTold = false;
+  const uint32 = (value: number) => Buffer.from(Uint32Array.of(value).buffer).swap32();
+  const text = (value: string) => Buffer.concat([uint32(Buffer.byteLength(value)), Buffer.from(value)]);
+  const say = (type: number, ...parts: readonly Buffer[]) => {
+    const body = Buffer.concat([Buffer.of(type), ...parts]);
+    channel.write(Buffer.concat([uint32(body.length), body]));
+  };
+  /** SSH_FXP_NAME: each with a long name and no attributes. */
+  const tell = (id: Buffer, told: readonly string[]) =>
+    say(104, id, uint32(told.length), ...told.flatMap((name) => [text(name), text(name), uint32(0)]));
+  channel.on('data', (data: Buffer) => {
+    waiting = Buffer.concat([waiting, data]);
+    while (waiting.length >= 5 && waiting.length >= 4 + waiting.readUInt32BE(0)) {
+      const packet = waiting.subarray(4, 4 + waiting.readUInt32BE(0));
+      waiting = waiting.subarray(4 + packet.length);
+      const [type] = packet;
+      const id = packet.subarray(1, 5);
+      if (type === 1) say(2, uint32(3));
+      else if (type === 16) tell(id, ['/']);
+      else if (type === 11) say(102, id, text('handle'));
+      else if (type === 12) {
+        tell(id, hasTold ? [] : names);
+        hasTold = true;
+      } else say(101, id, uint32(0), text(''), text(''));
+    }
+  });
+}

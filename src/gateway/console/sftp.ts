@@ -31,6 +31,7 @@ type Done<T> = (error: Error | null | undefined, value: T) => void;
 type Ended = (error?: Error | null) => void;
 
 const answerMs = 30_000;
+const mostAnswers = 5000;
 
 /** Section 7 of the draft. */
 const status = { end: 1, notThere: 2, denied: 3, failed: 4, unsupported: 8 } as const;
@@ -115,7 +116,8 @@ class PromisedSftp implements Sftp {
     const handle = await this.#ask<Buffer>(path, (done) => this.channel.opendir(path, done));
     try {
       const all: FileEntryWithStats[] = [];
-      for (;;) {
+      // An answer may be empty, and must not be so for ever.
+      for (let asked = 0; asked < mostAnswers; asked += 1) {
         const some = await this.#ask<readonly FileEntryWithStats[] | undefined>(path, (done) =>
           this.channel.readdir(handle, (error, list) => (statusOf(error) === status.end ? done(undefined, undefined) : done(error, list))),
         );
@@ -123,6 +125,7 @@ class PromisedSftp implements Sftp {
         all.push(...some);
         if (all.length >= most) return all.slice(0, most);
       }
+      return all;
     } finally {
       this.channel.close(handle, () => {});
     }

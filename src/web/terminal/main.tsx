@@ -74,6 +74,7 @@ function useTerminal(settings: Settings, right: Right) {
     const made = makeTerminal(place.current, settings, {
       input: (data) => connection.current?.input(data),
       resized: (size) => void connection.current?.send({ kind: 'resize', ...size }),
+      left: () => document.querySelector<HTMLElement>('.toolbar a')?.focus(),
       offered: (path) => setOffered((before) => [...before.filter((one) => one !== path), path].slice(-mostOffered)),
     });
     screen.current = made;

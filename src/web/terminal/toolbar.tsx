@@ -109,6 +109,7 @@ function Look({ settings, change }: Pick<ToolbarProps, 'settings' | 'change'>) {
           />
           For a screen reader
         </label>
+        <p>Shift+F6 leads out of the terminal, where Tab is a key as any other.</p>
       </div>
     </details>
   );

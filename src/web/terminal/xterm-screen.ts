@@ -21,6 +21,8 @@ export interface ScreenHears {
   resized(size: { readonly columns: number; readonly rows: number }): void;
   /** The command "download" on the server: a path there. Anything that is printed can say so: the person is asked. */
   offered(path: string): void;
+  /** By keyboard out of the terminal, to which Tab is a key as any other. */
+  left(): void;
 }
 
 /** Of one line more or less; what the gateway keeps for a page that comes back is less. */
@@ -34,6 +36,7 @@ export function makeTerminal(place: HTMLElement, settings: Settings, hears: Scre
   /** What is shown again has had its answers. */
   let isReplaying = false;
   takeWishes(terminal, hears, () => isReplaying);
+  letOut(terminal, hears);
   terminal.open(place);
   fit.fit();
   let followed: { readonly columns: number; readonly rows: number } | undefined;
@@ -116,6 +119,16 @@ function optionsOf({ fontSize, theme, isForScreenReader }: Settings) {
 
 function openLink(uri: string): void {
   if (/^(?:https?|mailto):/iu.test(uri)) open(uri, '_blank', 'noopener,noreferrer');
+}
+
+/** By keyboard to what stands above it. */
+function letOut(terminal: Terminal, hears: Pick<ScreenHears, 'left'>): void {
+  terminal.attachCustomKeyEventHandler((event) => {
+    if (event.key !== 'F6' || !event.shiftKey) return true;
+    event.preventDefault();
+    if (event.type === 'keydown') hears.left();
+    return false;
+  });
 }
 
 /** What programs on the server ask of a terminal by sequences of their own. */
