@@ -82,7 +82,7 @@ suite('bastion, life of sessions', { skip: lacksImages }, () => {
   }
 
   async function hasEnded(session: Background): Promise<void> {
-    await until(`the session to end; it said ${session.errors()}`, () => session.child.exitCode !== null, 10_000);
+    await until(`the session to end; it said ${session.errors()}`, () => session.child.exitCode !== null, 20_000);
   }
 
   async function sessions(visitor: Visitor): Promise<readonly SessionRow[]> {

@@ -14,7 +14,10 @@ import { inside } from './inside.ts';
 import { firstLineAt, greets, openLine, startEcho } from './port-probe.ts';
 import type { Root } from './root-client.ts';
 
-suite('the store lost, old or foreign', { skip: lacksImages }, () => {
+const isLong = process.env['MYSERVER_TEST_LONG'] === '1';
+const skip = isLong ? lacksImages : 'a rare fault, and long: ./test --long';
+
+suite('the store lost, old or foreign', { skip }, () => {
   let installation: TestInstallation;
   let root: Root;
   let first: ServerView;

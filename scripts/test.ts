@@ -162,7 +162,7 @@ async function main(): Promise<boolean> {
   const files = positionals.length > 0 ? positionals : globSync(['src/**/*.test.ts', 'e2e/**/*.test.ts'], { cwd: root }).toSorted();
   say(`${files.length} test files`);
   const env = { ...process.env, MYSERVER_TEST_IMAGES: dir, ...(values.long === true ? { MYSERVER_TEST_LONG: '1' } : {}) };
-  const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=3', '--test-reporter=spec', ...files];
+  const args = ['--disable-warning=ExperimentalWarning', '--test', '--test-concurrency=2', '--test-reporter=spec', ...files];
   const hasPassed = await withKernelLimits(async () => await run(process.execPath, args, env));
   if (!isGood) process.stdout.write('\nThe checks of types and style failed; see above.\n');
   say(hasPassed && isGood ? 'passed' : 'FAILED');

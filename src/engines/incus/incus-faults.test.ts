@@ -16,7 +16,9 @@ import { makeTinyImage } from './tiny-image.testing.ts';
 const runProgram = promisify(execFile);
 const isLong = process.env['MYSERVER_TEST_LONG'] === '1';
 
-suite('Incus engine under faults', () => {
+const skip = isLong ? false : 'rare faults, and long: ./test --long';
+
+suite('Incus engine under faults', { skip }, () => {
   let made: { readonly host: TestEngine; readonly engine: IncusEngine } | undefined;
   const installation = randomUUID();
   let used = 0;
