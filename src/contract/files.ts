@@ -52,7 +52,7 @@ export interface FilesResults {
   readonly rename: null;
   readonly remove: null;
   /** `url`: a path of the same origin, good once and for a minute. `size`: null where it is not known before. */
-  readonly download: { readonly url: string; readonly name: string; readonly size: number | null; readonly version: string | null };
+  readonly download: { readonly url: string; readonly size: number | null; readonly version: string | null };
   readonly upload: { readonly url: string };
 }
 

@@ -1,8 +1,10 @@
 /** From what a server had used by then to what it was using: between two looks, for counts begin anew with each start. */
 
+/** What a running server had used by a moment. */
 export interface UsageCounts {
   readonly atMs: number;
   readonly memoryBytes: number;
+  /** Undefined where the disk does not tell. */
   readonly diskBytes: number | undefined;
   /** Since the start, as the two below. */
   readonly cpuSeconds: number;

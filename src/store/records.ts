@@ -2,6 +2,7 @@
 import type { Secret } from '../base/secret.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import type { Generation, ServerId } from '../core/ids.ts';
+import type { UsageCounts } from '../core/usage-rates.ts';
 import type { PersonName } from '../core/names.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -205,16 +206,8 @@ export interface Keyring {
   remove(name: string): Promise<void>;
 }
 
-/** What a running server used at a moment. CPU time and traffic are counts since its start. */
-export interface UsageSample {
+export interface UsageSample extends UsageCounts {
   readonly generation: Generation;
-  readonly atMs: number;
-  readonly memoryBytes: number;
-  /** Undefined where the disk does not tell. */
-  readonly diskBytes: number | undefined;
-  readonly cpuSeconds: number;
-  readonly receivedBytes: number;
-  readonly sentBytes: number;
 }
 
 export interface UsageHistory {

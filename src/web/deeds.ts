@@ -1,5 +1,6 @@
 /** What people do to servers, with the sentence that tells of it and, where it is true, the way back. */
 import type { ServerView } from '../contract/schemas.ts';
+import { allows } from '../core/access.ts';
 import { sentenceOf } from './faults.ts';
 import { tell } from './parts.tsx';
 import { api } from './session.ts';
@@ -61,19 +62,16 @@ export async function run(deed: Deed, server: ServerView): Promise<void> {
   }
 }
 
-const full = new Set(['control', 'all']);
+const byStatus: Readonly<Partial<Record<ServerView['status'], readonly Deed[]>>> = {
+  running: ['stop', 'restart', 'kill', 'drop'],
+  stopped: ['start', 'drop'],
+  starting: ['kill'],
+  stopping: ['kill'],
+  creating: [],
+  dropping: [],
+};
 
 /** What this person can do to the server as it is now. */
 export function deedsFor({ status, right }: ServerView): readonly Deed[] {
-  if (!full.has(right)) return [];
-  const drop: readonly Deed[] = right === 'all' ? ['drop'] : [];
-  const byStatus: Readonly<Partial<Record<ServerView['status'], readonly Deed[]>>> = {
-    running: ['stop', 'restart', 'kill', ...drop],
-    stopped: ['start', ...drop],
-    starting: ['kill'],
-    stopping: ['kill'],
-    creating: [],
-    dropping: [],
-  };
-  return byStatus[status] ?? drop;
+  return (byStatus[status] ?? ['drop']).filter((deed) => allows(right, deed));
 }

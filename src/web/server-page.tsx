@@ -1,6 +1,7 @@
 /** One server: how it is, what it uses, and every way in, to be copied. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { PlanView, ServerDetail, ServerView } from '../contract/schemas.ts';
+import { allows } from '../core/access.ts';
 import { sentenceOf } from './faults.ts';
 import { bytesText, timeText } from './format.ts';
 import { servers } from './live.ts';
@@ -60,10 +61,8 @@ export function ServerPage({ id }: { readonly id: number }) {
       {detail === undefined ? null : <Usage detail={detail} />}
       {detail === undefined ? null : <Facts detail={detail} server={server} />}
       {detail === undefined || plan === undefined ? null : <WaysIn detail={detail} plan={plan} />}
-      {detail === undefined || !['control', 'all'].includes(server.right) ? null : (
-        <Settings detail={detail} onChanged={() => void look()} />
-      )}
-      {server.right === 'all' ? <Sharing key={id} id={id} /> : null}
+      {detail === undefined || !allows(server.right, 'set') ? null : <Settings detail={detail} onChanged={() => void look()} />}
+      {allows(server.right, 'share') ? <Sharing key={id} id={id} /> : null}
     </>
   );
 }

@@ -4,8 +4,18 @@ import { posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Client, Stats } from 'ssh2';
-import { anyVersion, type FileEntry, type FilesAsk, type FilesResults, type FilesWhat, type Uploaded } from '../../contract/files.ts';
-import { fault } from '../../core/errors.ts';
+import { messageOf } from '../../base/fault.ts';
+import type { Log } from '../../base/log.ts';
+import {
+  anyVersion,
+  type FileEntry,
+  type FilesAsk,
+  type FilesResults,
+  type FilesWhat,
+  type ToFiles,
+  type Uploaded,
+} from '../../contract/files.ts';
+import { fault, toFault } from '../../core/errors.ts';
 import type { Counter } from '../bastion/relay.ts';
 import { packedTree, removeTree, shellFolder } from './remote-command.ts';
 import { kindOf, openSftp, refusedAt, type Sftp } from './sftp.ts';
@@ -35,6 +45,17 @@ const nothing = null;
 
 export function makeFileDesk(options: FileDeskOptions): FileDesk {
   return new SftpDesk(options);
+}
+
+/** What is told of it, whatever happens. */
+export async function answerFiles(desk: FileDesk, { id, ask }: ToFiles, log: Log) {
+  try {
+    return { kind: 'files', id, result: await desk.answer(ask) } as const;
+  } catch (error) {
+    const { code, message } = toFault(error);
+    if (code === 'internal') log.warn({ error: messageOf(error), what: ask.what }, 'files failed by a fault of ours');
+    return { kind: 'files', id, code, message } as const;
+  }
 }
 
 class SftpDesk implements FileDesk {
@@ -116,7 +137,7 @@ class SftpDesk implements FileDesk {
     if (kind === 'folder') {
       const name = `${posix.basename(path) || 'root'}.tar.gz`;
       const open = async () => await packedTree(client, posix.dirname(path), posix.basename(path) || '.');
-      return { url: transfers.offer({ kind: 'download', name, size: null, open, counter }), name, size: null, version: null };
+      return { url: transfers.offer({ kind: 'download', name, size: null, open, counter }), size: null, version: null };
     }
     if (kind !== 'file') throw fault('bad-request', `${asked} is neither a file nor a folder`);
     // What /proc holds says that it is empty.
@@ -124,7 +145,6 @@ class SftpDesk implements FileDesk {
     const open = async () => await Promise.resolve(readFrom(sftp, path, size));
     return {
       url: transfers.offer({ kind: 'download', name: base, size, open, counter }),
-      name: base,
       size: stats.size,
       version: versionOf(stats),
     };

@@ -4,12 +4,12 @@ import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { Place } from '../../contract/internal.ts';
 import { fault } from '../../core/errors.ts';
-import { openInner } from '../bastion/inner-connection.ts';
 import type { Ledger, LedgerLine } from '../bastion/ledger.ts';
 import { hangUp, openWithWindow, takeFromWindow } from '../bastion/ssh2-extras.ts';
 import { isClogged } from '../bastion/peer-limits.ts';
 import { beginRecording, realRecorder, type RecorderOptions, type Recording } from '../bastion/recording.ts';
 import type { ControlLink } from '../control-link.ts';
+import { connectToServer, type FromBrowser } from './entrance.ts';
 import { type FileDesk, makeFileDesk } from './file-desk.ts';
 import type { Transfers } from './transfers.ts';
 import { makeTerminalSession, type TerminalSession, type TerminalSize } from './terminal-session.ts';
@@ -42,17 +42,12 @@ export interface OpenerOptions {
   readonly forsakenMs?: number;
 }
 
-export interface OpenRequest {
+export interface OpenRequest extends FromBrowser {
   readonly name: string;
-  readonly credential: string;
   readonly person: string | undefined;
   readonly countedFor: string;
   readonly key: string | undefined;
-  readonly place: Place;
-  readonly user: string;
   readonly size: TerminalSize;
-  readonly ask: (question: string) => Promise<string | undefined>;
-  readonly signal: AbortSignal;
   readonly onOver: (terminal: OpenedTerminal) => void;
 }
 
@@ -65,20 +60,8 @@ const creditBytes = 32 * 1024;
 
 /** Throws what `openInner` throws. */
 export async function openTerminal(request: OpenRequest, options: OpenerOptions): Promise<OpenedTerminal> {
-  const { link, ledger } = options;
-  const { credential, place, user, size, ask, signal } = request;
-  const client = await openInner({
-    link,
-    credential,
-    place,
-    user,
-    askPassword: ask,
-    openAgent: () => Promise.reject(new Error('a browser has no agent')),
-    signal,
-    onRefused: (what) => ledger.refuse({ ...what, credential }),
-  });
-  client.on('error', () => hangUp(client));
-  const stream = await shellOf(client, size).catch((error: unknown) => {
+  const client = await connectToServer(request, options);
+  const stream = await shellOf(client, request.size).catch((error: unknown) => {
     hangUp(client);
     throw fault('engine-failed', `the server did not begin the session: ${messageOf(error)}`, { cause: error });
   });

@@ -1,13 +1,13 @@
 /** From a WebSocket to a terminal: what its first message shows decides which one it looks at, and what it may do there. */
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { messageOf } from '../../base/fault.ts';
 import type { Log } from '../../base/log.ts';
 import type { ToTerminal, WatchMode } from '../../contract/terminal.ts';
 import { fault, toFault } from '../../core/errors.ts';
 import { networkOf } from '../../core/peer-address.ts';
 import { type OpenedTerminal, openTerminal, type OpenerOptions } from './opened-terminal.ts';
 import type { Attachment, TerminalSize, View } from './terminal-session.ts';
-import { answerFiles } from './files-visitor.ts';
+import { enterByTicket, Entrance } from './entrance.ts';
+import { answerFiles } from './file-desk.ts';
 import type { SocketHears, TerminalSocket } from './page-socket.ts';
 import type { HeldTerminals } from './terminals.ts';
 import type { Turns } from './turns.ts';
@@ -25,8 +25,6 @@ export interface VisitorOptions extends OpenerOptions {
 /** Of one person, at one worker: each is a connection to a server and its memory here. */
 const mostTerminals = 30;
 const mostViewers = 50;
-/** To the first message. */
-const firstMs = 10_000;
 /** Input that waits while the server takes none; then the page is not read from. */
 const inputPauseMs = 20;
 
@@ -44,40 +42,34 @@ export function serveVisitor(options: VisitorOptions, connect: (hears: SocketHea
 
 class Visitor implements SocketHears<ToTerminal> {
   readonly #options: VisitorOptions;
-  readonly #gone = new AbortController();
-  #socket: TerminalSocket | undefined;
-  #late: NodeJS.Timeout | undefined;
-  #hasEntered = false;
-  #answer: ((text: string | undefined) => void) | undefined;
+  readonly #entrance: Entrance<TerminalSocket>;
   #at:
     | { readonly terminal: OpenedTerminal; readonly attachment: Attachment; readonly mode: WatchMode; readonly isOwner: boolean }
     | undefined;
 
   constructor(options: VisitorOptions) {
     this.#options = options;
+    this.#entrance = new Entrance(options.log);
   }
 
   begin(socket: TerminalSocket): void {
-    this.#socket = socket;
-    this.#late = setTimeout(() => socket.close(), firstMs);
+    this.#entrance.begin(socket);
   }
 
   closed(): void {
-    clearTimeout(this.#late);
-    this.#gone.abort();
-    this.#answer?.(undefined);
+    this.#entrance.closed();
     this.#at?.attachment.detach();
   }
 
   input(data: Buffer): void {
     if (this.#at === undefined || this.#at.attachment.input(data)) return;
-    this.#socket?.pause();
-    setTimeout(() => this.#socket?.resume(), inputPauseMs);
+    this.#entrance.socket?.pause();
+    setTimeout(() => this.#entrance.socket?.resume(), inputPauseMs);
   }
 
   message(message: ToTerminal): void {
-    if (isFirst(message)) return this.#first(message);
-    if (message.kind === 'answer') return this.#answer?.(message.text ?? undefined);
+    if (isFirst(message)) return this.#entrance.enter(async () => await this.#come(message));
+    if (message.kind === 'answer') return this.#entrance.answer(message.text);
     if (this.#at === undefined) return;
     const { terminal, attachment, isOwner } = this.#at;
     const { held } = this.#options;
@@ -86,25 +78,13 @@ class Visitor implements SocketHears<ToTerminal> {
     // What follows is its owner's alone, whatever a link lets somebody do.
     else if (!isOwner) return;
     else if (message.kind === 'files')
-      void answerFiles(terminal.files, message, this.#options.log).then((said) => this.#socket?.send(said));
+      void answerFiles(terminal.files, message, this.#options.log).then((said) => this.#entrance.socket?.send(said));
     else if (message.kind === 'end') terminal.end('it was ended in the browser');
     else if (message.kind === 'unshare') held.unshare(terminal);
     else {
       const untilMs = Date.now() + message.seconds * 1000;
-      this.#socket?.send({ kind: 'shared', key: held.share(terminal, message.mode, untilMs), mode: message.mode, untilMs });
+      this.#entrance.socket?.send({ kind: 'shared', key: held.share(terminal, message.mode, untilMs), mode: message.mode, untilMs });
     }
-  }
-
-  #first(message: First): void {
-    if (this.#hasEntered) return;
-    this.#hasEntered = true;
-    clearTimeout(this.#late);
-    this.#come(message).catch((error: unknown) => {
-      const { code, message: sentence } = toFault(error);
-      if (code === 'internal') this.#options.log.warn({ error: messageOf(error) }, 'a terminal failed by a fault of ours');
-      this.#socket?.send({ kind: 'refused', code, message: sentence });
-      this.#socket?.close();
-    });
   }
 
   async #come(message: First): Promise<void> {
@@ -122,16 +102,14 @@ class Visitor implements SocketHears<ToTerminal> {
 
   async #enter({ ticket, columns, rows }: First<'enter'>): Promise<void> {
     const { link, held, name, fromAddress } = this.#options;
-    const { credential, person, server, generation, user } = await link.call('terminalEnter', { body: { ticket, fromAddress } });
-    const place = await link.call('place', { body: { credential, server: String(server) } });
-    if (place.generation !== generation) throw fault('no-such-server', `server ${server} is another one by now`);
+    const { credential, person, place, user } = await enterByTicket(link, ticket, fromAddress);
     const size = { columns, rows };
-    const ask = async (question: string) => await this.#ask(question);
+    const ask = async (question: string) => await this.#entrance.ask(question);
     const terminal =
       name === undefined
-        ? await this.#open({ credential, person, countedFor: person, key: undefined, place, user: user ?? place.admin, size, ask })
+        ? await this.#open({ credential, person, countedFor: person, key: undefined, place, user, size, ask })
         : held.byName(name);
-    const isTheirs = terminal !== undefined && terminal.person === person && terminal.place.generation === generation;
+    const isTheirs = terminal !== undefined && terminal.person === person && terminal.place.generation === place.generation;
     if (!isTheirs) throw fault('not-found', 'that terminal is over');
     terminal.goOnWith(credential);
     this.#attach(terminal, 'type', size, true);
@@ -147,7 +125,7 @@ class Visitor implements SocketHears<ToTerminal> {
     const ask = async (question: string) => {
       leave?.();
       if (leave !== undefined) await tell('wrong');
-      const password = await this.#ask(question);
+      const password = await this.#entrance.ask(question);
       leave = await turns.take(from);
       await tell('try');
       return password;
@@ -179,7 +157,7 @@ class Visitor implements SocketHears<ToTerminal> {
     if (held.countOf(asked.countedFor) >= mostTerminals)
       throw fault('too-many-tries', `you have ${mostTerminals} terminals open already: close one first`);
     const terminal = await openTerminal(
-      { ...asked, name: held.newName(), signal: this.#gone.signal, onOver: (over) => held.drop(over) },
+      { ...asked, name: held.newName(), signal: this.#entrance.signal, onOver: (over) => held.drop(over) },
       this.#options,
     );
     held.keep(terminal);
@@ -189,7 +167,7 @@ class Visitor implements SocketHears<ToTerminal> {
   #join({ key, columns, rows }: First<'join'>): void {
     const shared = this.#options.held.join(key, () => this.#leaveBecause('this link has run out, or was taken back'));
     if (shared === undefined) throw fault('not-found', 'this link has run out, was taken back, or its terminal is over');
-    this.#gone.signal.addEventListener('abort', () => shared.leave());
+    this.#entrance.signal.addEventListener('abort', () => shared.leave());
     if (shared.terminal.session.viewers >= mostViewers) throw fault('too-many-tries', `${mostViewers} look at this terminal already`);
     this.#attach(shared.terminal, shared.mode, { columns, rows }, false);
   }
@@ -197,13 +175,13 @@ class Visitor implements SocketHears<ToTerminal> {
   #leaveBecause(reason: string): void {
     this.#at?.attachment.detach();
     this.#at = undefined;
-    this.#socket?.send({ kind: 'over', reason });
-    this.#socket?.close();
+    this.#entrance.socket?.send({ kind: 'over', reason });
+    this.#entrance.socket?.close();
   }
 
   #attach(terminal: OpenedTerminal, mode: WatchMode, size: TerminalSize, isOwner: boolean): void {
-    const socket = this.#socket;
-    if (socket === undefined || this.#gone.signal.aborted) {
+    const socket = this.#entrance.socket;
+    if (socket === undefined || this.#entrance.signal.aborted) {
       // Whoever went away while the server was asked has five minutes as anybody else.
       return;
     }
@@ -218,13 +196,6 @@ class Visitor implements SocketHears<ToTerminal> {
     const key = (isOwner ? terminal.key : undefined) ?? null;
     socket.send({ kind: 'entered', session: name, server: place.id, user, mode, key, recordedBy: place.recordedBy, ...now });
     this.#at = { terminal, attachment: session.attach(view, size), mode, isOwner };
-  }
-
-  async #ask(question: string): Promise<string | undefined> {
-    const { promise, resolve } = Promise.withResolvers<string | undefined>();
-    this.#answer = resolve;
-    this.#socket?.send({ kind: 'question', text: question });
-    return await promise;
   }
 }
 

@@ -11,7 +11,7 @@ import type { Log } from '../../base/log.ts';
 import { transferPrefix, type Uploaded } from '../../contract/files.ts';
 import { errorCatalogue, fault, toFault } from '../../core/errors.ts';
 import type { Counter } from '../bastion/relay.ts';
-import { leaveTime } from '../http/left-over.ts';
+import { sendJson } from '../http/send-json.ts';
 import { isFromHere } from '../portal/api-relay.ts';
 import type { WorkerDoor } from './worker-door.ts';
 
@@ -133,15 +133,7 @@ async function receive(request: IncomingMessage, response: ServerResponse, { siz
     counting((bytes) => counter.in(bytes)),
     () => {},
   );
-  const uploaded = await take(source);
-  const body = `${JSON.stringify(uploaded)}\n`;
-  response.writeHead(200, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-  });
-  response.end(body);
+  sendJson(request, response, 200, await take(source));
 }
 
 function counting(count: (bytes: number) => void): Transform {
@@ -164,13 +156,5 @@ function dispositionOf(name: string): string {
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, { code, message }: ReturnType<typeof toFault>): void {
-  const body = `${JSON.stringify({ error: { code, message } })}\n`;
-  response.writeHead(errorCatalogue[code].httpStatus, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...leaveTime(request, response),
-  });
-  response.end(body);
+  sendJson(request, response, errorCatalogue[code].httpStatus, { error: { code, message } });
 }

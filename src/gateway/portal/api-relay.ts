@@ -3,6 +3,7 @@ import { Agent, type IncomingMessage, request as ask, type ServerResponse } from
 import { clientAddressHeader } from '../../contract/portal.ts';
 import { clientAddressOf } from '../http/behind-front.ts';
 import { leaveTime } from '../http/left-over.ts';
+import { sendJson } from '../http/send-json.ts';
 
 export type ApiRelay = (request: IncomingMessage, response: ServerResponse, target: string) => void;
 
@@ -19,20 +20,20 @@ const inward = [
 ] as const;
 const outward = ['allow', 'cache-control', 'content-type', 'content-length', 'retry-after', 'x-accel-buffering'] as const;
 
-const problem = (code: string, message: string) => `${JSON.stringify({ error: { code, message } })}\n`;
+const problem = (code: string, message: string) => ({ error: { code, message } });
 const away = problem('control-unreachable', 'the manager of this host does not answer just now: try again in a minute');
 const strange = problem('not-allowed', 'pages of other sites may not use this API');
 
 export function makeApiRelay(socketPath: string): ApiRelay {
   const agent = new Agent({ keepAlive: true });
   return (request, response, target) => {
-    if (!isFromHere(request)) return answer(request, response, 403, strange);
+    if (!isFromHere(request)) return sendJson(request, response, 403, strange);
     const asked = ask({ socketPath, agent, method: request.method, path: target, headers: inwardFields(request) });
     // Whoever goes takes the question along: control stops long polls and streams then.
     response.once('close', () => asked.destroy());
     asked.once('error', () => {
       if (response.headersSent) response.destroy();
-      else answer(request, response, 503, away);
+      else sendJson(request, response, 503, away);
     });
     asked.once('response', (told) => {
       const fields = outward.flatMap((name) => (told.headers[name] === undefined ? [] : ([[name, told.headers[name]]] as const)));
@@ -59,15 +60,4 @@ export function isFromHere({ headers: { origin, host, 'sec-fetch-site': site } }
 function inwardFields(request: IncomingMessage) {
   const fields = inward.flatMap((name) => (request.headers[name] === undefined ? [] : ([[name, request.headers[name]]] as const)));
   return { ...Object.fromEntries(fields), host: 'localhost', [clientAddressHeader]: clientAddressOf(request) };
-}
-
-function answer(request: IncomingMessage, response: ServerResponse, status: number, body: string): void {
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...leaveTime(request, response),
-  });
-  response.end(body);
 }

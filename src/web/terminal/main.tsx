@@ -11,7 +11,6 @@ import { UploadList } from '../files/uploads.tsx';
 import { Question } from '../question.tsx';
 import { NewPasswordPage, SignInPage } from '../sign-in.tsx';
 import { type Connection, connect, knockedAs, hasOne, type Right, takeUp } from './connection.ts';
-
 import { Offers, useFiles } from './files.tsx';
 import { keepSettings, readSettings, type Settings } from './settings.ts';
 import { Toolbar } from './toolbar.tsx';
@@ -28,14 +27,15 @@ const server = Number(idText);
 /** Behind `#`, so that it is in no log: `#join=KEY&session=NAME`. */
 const fragment = new URLSearchParams(location.hash.slice(1));
 const joinKey = fragment.get('join');
+
+/** `/ssh/123?user=other`: another one than the server's first, by their own password. */
+const userAsked = new URLSearchParams(location.search).get('user');
+
 const asOwner: Right = {
   kind: 'owner',
   ticket: async () =>
     (await api.call('openTerminal', { params: { id: server }, body: userAsked === null ? {} : { user: userAsked } })).ticket,
 };
-
-/** `/ssh/123?user=other`: another one than the server's first, by their own password. */
-const userAsked = new URLSearchParams(location.search).get('user');
 
 const stateTexts: Readonly<Record<State, string>> = {
   connecting: 'Connecting…',
